@@ -1,0 +1,52 @@
+//! What the store tells the engine. A list of changes becomes one snapshot.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    acl::Acl,
+    collection::Collection,
+    document::Document,
+    id::{CollectionId, DocumentId},
+    principal::Principal,
+};
+
+/// One change of a tenant.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Creates or replaces a collection's settings.
+    PutCollection(Collection),
+    /// Removes a collection and all its documents.
+    DeleteCollection(CollectionId),
+    /// Creates or replaces a document.
+    PutDocument(Document),
+    /// Removes a document; nothing happens if there is none.
+    DeleteDocument {
+        /// Where it lies.
+        collection: CollectionId,
+        /// Its name.
+        document: DocumentId,
+    },
+    /// Moves a document to another class, without re-embedding; nothing happens if there is none.
+    SetAcl {
+        /// Where it lies.
+        collection: CollectionId,
+        /// Its name.
+        document: DocumentId,
+        /// The ACL from now on.
+        acl: Acl,
+        /// The document's version from now on.
+        version: u32,
+    },
+    /// Creates or replaces a group of the directory.
+    PutGroup {
+        /// The group.
+        group: Principal,
+        /// Its direct members, groups among them.
+        members: BTreeSet<Principal>,
+    },
+    /// Removes a group of the directory.
+    DeleteGroup {
+        /// The group.
+        group: Principal,
+    },
+}

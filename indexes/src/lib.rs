@@ -1,0 +1,39 @@
+//! Permission-first indexes: ACL classes, snapshots, scopes, and ranking inside a scope.
+//!
+//! The engine accepts only what `ringfence-ingest` prepared, and is read only through a `Scope`.
+//! No HTTP, tokens or SQL: the server owns those.
+
+mod acl;
+mod change;
+mod class;
+mod collection;
+mod directory;
+mod document;
+mod engine;
+mod error;
+mod filter;
+mod fusion;
+mod id;
+mod lexical;
+mod partition;
+mod principal;
+mod scope;
+mod search;
+mod segment;
+mod sketch;
+mod snapshot;
+mod vector;
+mod writer;
+
+pub use acl::{Acl, Condition, Requirement, Timestamp};
+pub use change::Change;
+pub use collection::{Collection, Selection, VectorSource};
+pub use document::{ChunkRecord, Document, DocumentChunk, DocumentInfo, DocumentRecord, DocumentView};
+pub use engine::Engine;
+pub use error::{EngineError, InvalidName};
+pub use filter::{Filter, InvalidFilter};
+pub use id::{ChunkId, CollectionId, DocumentId, TenantId};
+pub use principal::{AttributeValue, Principal, PrincipalKind, Subject};
+pub use scope::Scope;
+pub use search::{Hit, Mode, SearchRequest};
+pub use vector::{DIMENSIONS_MAX, Vector};

@@ -1,0 +1,156 @@
+//! Who reads: principals, attributes, and the subject that carries them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
+
+use crate::{error::InvalidName, id::TenantId};
+
+/// The longest principal in bytes, prefix included.
+const PRINCIPAL_BYTES_MAX: usize = 256;
+
+/// A name that an ACL can grant to: `user:…`, `group:…`, `service:…`, `role:…` or `everyone`.
+///
+/// Names are compared byte for byte: no case folding, no Unicode normalisation, so that no two spellings meet by accident.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Principal(Arc<str>);
+
+/// The kind of a principal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrincipalKind {
+    /// A person.
+    User,
+    /// A set of principals, kept in the directory or asserted by an issuer.
+    Group,
+    /// A program.
+    Service,
+    /// A role asserted by an issuer.
+    Role,
+    /// Every authenticated principal of the tenant.
+    Everyone,
+}
+
+impl Principal {
+    /// Checks and wraps a name such as `user:alice`.
+    ///
+    /// # Errors
+    /// [`InvalidName`] says which rule the name breaks.
+    pub fn new(name: &str) -> Result<Self, InvalidName> {
+        if name == "everyone" {
+            return Ok(Self::everyone());
+        }
+        let (_, rest) = split(name).ok_or(InvalidName::Prefix)?;
+        if rest.is_empty() || name.len() > PRINCIPAL_BYTES_MAX {
+            return Err(InvalidName::Length { max: PRINCIPAL_BYTES_MAX });
+        }
+        let forbidden = |character: char| character.is_control() || matches!(character, '*' | ',' | ';');
+        if rest.contains(forbidden) || rest.trim() != rest {
+            return Err(InvalidName::Characters);
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// All authenticated principals of the tenant.
+    #[must_use]
+    pub fn everyone() -> Self {
+        Self("everyone".into())
+    }
+
+    /// The group of a name without prefix.
+    ///
+    /// # Errors
+    /// [`InvalidName`] as for [`Principal::new`].
+    pub fn group(name: &str) -> Result<Self, InvalidName> {
+        Self::new(&format!("group:{name}"))
+    }
+
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> PrincipalKind {
+        split(&self.0).map_or(PrincipalKind::Everyone, |(kind, _)| kind)
+    }
+
+    /// The whole name, prefix included.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn split(name: &str) -> Option<(PrincipalKind, &str)> {
+    let (prefix, rest) = name.split_once(':')?;
+    let kind = match prefix {
+        "user" => PrincipalKind::User,
+        "group" => PrincipalKind::Group,
+        "service" => PrincipalKind::Service,
+        "role" => PrincipalKind::Role,
+        _ => return None,
+    };
+    Some((kind, rest))
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// What an issuer or a key says about a principal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AttributeValue {
+    /// A whole number.
+    Integer(i64),
+    /// A text.
+    Text(String),
+    /// Several texts; a requirement holds if it holds for one of them.
+    Texts(BTreeSet<String>),
+    /// True or false.
+    Boolean(bool),
+}
+
+/// A tenant and the verified principals and attributes on whose behalf a read is made.
+///
+/// The principals are as verified by credential or assertion; the directory of the snapshot adds nested groups when the scope is made.
+/// A subject without principals reads nothing.
+///
+/// ```compile_fail
+/// let subject = ringfence_indexes::Subject { principals: Default::default() }; // private fields: only a verifier makes one
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Subject {
+    tenant: TenantId,
+    principals: BTreeSet<Principal>,
+    attributes: BTreeMap<String, AttributeValue>,
+}
+
+impl Subject {
+    /// A subject whose principals and attributes the caller has verified.
+    #[must_use]
+    pub const fn assert_verified(
+        tenant: TenantId,
+        principals: BTreeSet<Principal>,
+        attributes: BTreeMap<String, AttributeValue>,
+    ) -> Self {
+        Self { tenant, principals, attributes }
+    }
+
+    /// The tenant.
+    #[must_use]
+    pub const fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// The verified principals, without those that the directory adds.
+    #[must_use]
+    pub const fn principals(&self) -> &BTreeSet<Principal> {
+        &self.principals
+    }
+
+    /// The verified attributes.
+    #[must_use]
+    pub const fn attributes(&self) -> &BTreeMap<String, AttributeValue> {
+        &self.attributes
+    }
+}

@@ -1,0 +1,160 @@
+//! From one snapshot to the next: changes are applied in order, then each touched class is indexed once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use crate::{
+    acl::Acl,
+    change::Change,
+    class::ClassId,
+    collection::Collection,
+    document::{ChunkRecord, Document, DocumentInfo, DocumentRecord},
+    error::EngineError,
+    id::{ChunkId, CollectionId, DocumentId},
+    lexical::analyzer::Analyzer,
+    partition::{Partition, Touched},
+    sketch::Sketch,
+    snapshot::{Documents, Snapshot},
+};
+
+/// The snapshot that these changes make of another. On an error nothing has happened.
+pub(crate) fn apply(snapshot: &Snapshot, epoch: u64, changes: Vec<Change>) -> Result<Snapshot, EngineError> {
+    let mut writer = Writer { snapshot: Snapshot { epoch, ..snapshot.clone() }, touched: BTreeMap::new() };
+    for change in changes {
+        writer.change(change)?;
+    }
+    Ok(writer.finish())
+}
+
+struct Writer {
+    snapshot: Snapshot,
+    /// The documents of each class that came, changed or went.
+    touched: BTreeMap<u32, Touched>,
+}
+
+impl Writer {
+    fn change(&mut self, change: Change) -> Result<(), EngineError> {
+        match change {
+            Change::PutCollection(collection) => self.put_collection(collection)?,
+            Change::DeleteCollection(id) => self.delete_collection(&id),
+            Change::PutDocument(document) => self.put_document(document)?,
+            Change::DeleteDocument { collection, document } => self.remove(&collection, &document),
+            Change::SetAcl { collection, document, acl, version } => self.set_acl(&collection, &document, acl, version),
+            Change::PutGroup { group, members } => self.snapshot.directory.put(&group, members),
+            Change::DeleteGroup { group } => self.snapshot.directory.put(&group, BTreeSet::new()),
+        }
+        Ok(())
+    }
+
+    fn put_collection(&mut self, collection: Collection) -> Result<(), EngineError> {
+        let before = self.snapshot.collections.get(&collection.id);
+        let changes_space = before.is_some_and(|before| before.vectors != collection.vectors);
+        if changes_space && self.snapshot.documents.get(&collection.id).is_some_and(|documents| !documents.is_empty()) {
+            return Err(EngineError::VectorSource(collection.id));
+        }
+        let id = collection.id.clone();
+        self.snapshot.set_collection(&id, Some(Arc::new(collection)));
+        Ok(())
+    }
+
+    fn delete_collection(&mut self, id: &CollectionId) {
+        let documents: Vec<DocumentId> =
+            self.snapshot.documents.get(id).into_iter().flat_map(Documents::keys).cloned().collect();
+        for document in documents {
+            self.remove(id, &document);
+        }
+        self.snapshot.documents.remove_mut(id);
+        self.snapshot.set_collection(id, None);
+    }
+
+    fn put_document(&mut self, document: Document) -> Result<(), EngineError> {
+        let collection = self.snapshot.collections.get(&document.collection);
+        let collection = collection.ok_or_else(|| EngineError::NoCollection(document.collection.clone()))?;
+        let expected = collection.vectors.dimensions();
+        for vector in document.chunks.iter().filter_map(|chunk| chunk.vector.as_ref()) {
+            if vector.dimensions() != expected {
+                return Err(EngineError::Dimensions { expected, found: vector.dimensions() });
+            }
+        }
+        let chunks = chunk_records(&self.snapshot.key, &document);
+        self.remove(&document.collection, &document.id);
+        self.insert(document.collection, document.id, document.acl, document.info, chunks);
+        Ok(())
+    }
+
+    fn set_acl(&mut self, collection: &CollectionId, document: &DocumentId, acl: Acl, version: u32) {
+        let Some(before) = self.snapshot.document(collection, document).cloned() else { return };
+        self.remove(collection, document);
+        let info = Arc::new(DocumentInfo { version, ..DocumentInfo::clone(&before.info) });
+        self.insert(collection.clone(), document.clone(), acl, info, before.chunks.clone());
+    }
+
+    fn insert(
+        &mut self,
+        collection: CollectionId,
+        id: DocumentId,
+        acl: Acl,
+        info: Arc<DocumentInfo>,
+        chunks: Arc<[Arc<ChunkRecord>]>,
+    ) {
+        let snapshot = &mut self.snapshot;
+        let name = ClassId::derive(&snapshot.key, &collection, &acl);
+        let class = snapshot.classes.ordinal(name, &collection, &acl);
+        let mut partition = snapshot.partitions.get(&class).map_or_else(
+            || Partition::new(name, collection.clone(), Arc::new(acl)),
+            |partition| Partition::clone(partition),
+        );
+        let acl = partition.acl.clone();
+        let record =
+            Arc::new(DocumentRecord { collection: collection.clone(), id: id.clone(), acl, info, chunks, class });
+        partition.documents.insert_mut(id.clone(), record.clone());
+        snapshot.partitions.insert_mut(class, Arc::new(partition));
+        let mut documents = snapshot.documents.get(&collection).cloned().unwrap_or_else(Documents::new_sync);
+        documents.insert_mut(id.clone(), record);
+        snapshot.documents.insert_mut(collection, documents);
+        self.touched.entry(class).or_default().came.insert(id);
+    }
+
+    fn remove(&mut self, collection: &CollectionId, document: &DocumentId) {
+        let snapshot = &mut self.snapshot;
+        let Some(record) = snapshot.document(collection, document).cloned() else { return };
+        if let Some(mut documents) = snapshot.documents.get(collection).cloned() {
+            documents.remove_mut(document);
+            snapshot.documents.insert_mut(collection.clone(), documents);
+        }
+        let partition = snapshot.partitions.get(&record.class).expect("a live document has a partition");
+        let mut partition = Partition::clone(partition);
+        partition.documents.remove_mut(document);
+        snapshot.partitions.insert_mut(record.class, Arc::new(partition));
+        self.touched.entry(record.class).or_default().left.insert(document.clone());
+    }
+
+    fn finish(mut self) -> Snapshot {
+        let mut analyzer = Analyzer::default();
+        for (class, documents) in &self.touched {
+            let partition = self.snapshot.partitions.get(class).expect("a touched class has a partition");
+            let mut partition = Partition::clone(partition);
+            if partition.documents.is_empty() {
+                self.snapshot.classes.remove(partition.class, &partition.collection, &partition.acl);
+                self.snapshot.partitions.remove_mut(class);
+            } else {
+                partition.reindex(documents, &mut analyzer);
+                self.snapshot.partitions.insert_mut(*class, Arc::new(partition));
+            }
+        }
+        self.snapshot
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the text goes into a sketch and nowhere else")]
+fn chunk_records(key: &[u8; 32], document: &Document) -> Arc<[Arc<ChunkRecord>]> {
+    let record = |chunk: &crate::document::DocumentChunk| {
+        let prepared = chunk.prepared.clone();
+        let id = ChunkId::derive(key, &document.collection, &document.id, prepared.ordinal());
+        let sketch = Sketch::of(prepared.text().expose_untrusted());
+        Arc::new(ChunkRecord { id, prepared, vector: chunk.vector.clone(), sketch })
+    };
+    document.chunks.iter().map(record).collect()
+}

@@ -1,0 +1,24 @@
+//! Bytes in, prepared chunks and findings out.
+//!
+//! Pure: no tenants, ACLs, clock, network or disk. Every document is presumed written by an attacker.
+
+mod assemble;
+mod blocks;
+mod chunk;
+mod draft;
+mod finding;
+mod label;
+mod parse;
+mod prepare;
+mod redact;
+mod sanitize;
+mod source;
+mod untrusted;
+
+pub use finding::{Action, Finding, FindingKind};
+pub use label::sanitize_label;
+pub use prepare::{
+    Content, PrepareError, PrepareOptions, Prepared, PreparedChunk, QuarantineReason, SanitizePolicy, Source, prepare,
+};
+pub use redact::{Redacted, RedactionCount, RedactionKind, redact};
+pub use untrusted::UntrustedText;

@@ -1,0 +1,179 @@
+//! Finding and masking what must not leave: credentials always, personal data by policy.
+
+mod credentials;
+mod personal;
+
+use std::{collections::BTreeSet, ops::Range};
+
+use crate::{draft::Edit, finding::FindingKind};
+
+/// A kind of value that is masked. The wire names are stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RedactionKind {
+    /// A vendor token or API key.
+    ApiKey,
+    /// A private key block.
+    PrivateKey,
+    /// A password in a URL, connection string or assignment.
+    Password,
+    /// A JSON Web Token.
+    Jwt,
+    /// An e-mail address.
+    Email,
+    /// A telephone number.
+    Phone,
+    /// A payment card number, valid by Luhn.
+    Card,
+    /// An IBAN, valid by mod 97.
+    Iban,
+    /// A public IP address.
+    Ip,
+}
+
+impl RedactionKind {
+    /// Every kind, credentials first.
+    pub const ALL: [Self; 9] = [
+        Self::ApiKey,
+        Self::PrivateKey,
+        Self::Password,
+        Self::Jwt,
+        Self::Email,
+        Self::Phone,
+        Self::Card,
+        Self::Iban,
+        Self::Ip,
+    ];
+    /// The kinds of personal data, which a collection's policy chooses among.
+    pub const PERSONAL: [Self; 5] = [Self::Email, Self::Phone, Self::Card, Self::Iban, Self::Ip];
+
+    /// The stable name on the wire and in the store.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ApiKey => "api-key",
+            Self::PrivateKey => "private-key",
+            Self::Password => "password",
+            Self::Jwt => "jwt",
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Card => "card",
+            Self::Iban => "iban",
+            Self::Ip => "ip",
+        }
+    }
+
+    /// What stands in place of a value.
+    pub(crate) const fn placeholder(self) -> &'static str {
+        match self {
+            Self::ApiKey => "[redacted:api-key]",
+            Self::PrivateKey => "[redacted:private-key]",
+            Self::Password => "[redacted:password]",
+            Self::Jwt => "[redacted:jwt]",
+            Self::Email => "[redacted:email]",
+            Self::Phone => "[redacted:phone]",
+            Self::Card => "[redacted:card]",
+            Self::Iban => "[redacted:iban]",
+            Self::Ip => "[redacted:ip]",
+        }
+    }
+
+    /// The kind of a stable name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// How often a kind was masked in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RedactionCount {
+    /// What was masked.
+    pub kind: RedactionKind,
+    /// How often.
+    pub count: u32,
+}
+
+/// A text with its masked values counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redacted {
+    /// The text, with placeholders such as `[redacted:email]`.
+    pub text: String,
+    /// Counts by kind, in the order of [`RedactionKind::ALL`], zeroes left out.
+    pub counts: Vec<RedactionCount>,
+}
+
+/// A value that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Match {
+    pub(crate) kind: RedactionKind,
+    pub(crate) range: Range<usize>,
+}
+
+impl Match {
+    /// The edit that puts the placeholder in place of the value.
+    pub(crate) fn edit(&self) -> Edit {
+        Edit { range: self.range.clone(), kind: FindingKind::Credential, replacement: self.kind.placeholder() }
+    }
+}
+
+/// Masks credentials, and of the personal data the given kinds.
+#[must_use]
+pub fn redact(text: &str, personal: &BTreeSet<RedactionKind>) -> Redacted {
+    let matches = find(text, personal);
+    let mut masked = String::with_capacity(text.len());
+    let mut done = 0;
+    for found in &matches {
+        masked.push_str(&text[done..found.range.start]);
+        masked.push_str(found.kind.placeholder());
+        done = found.range.end;
+    }
+    masked.push_str(&text[done..]);
+    Redacted { text: masked, counts: count(matches.into_iter().map(|found| found.kind)) }
+}
+
+/// Finds credentials, and of the personal data the given kinds, in order and apart from each other.
+pub(crate) fn find(text: &str, personal: &BTreeSet<RedactionKind>) -> Vec<Match> {
+    let mut found = Vec::new();
+    credentials::find(text, &mut found);
+    personal::find(text, personal, &mut found);
+    let placeholders = placeholders(text);
+    found.retain(|found| !found.range.is_empty() && !overlaps(&placeholders, &found.range));
+    found.sort_by_key(|found| (found.range.start, std::cmp::Reverse(found.range.end), found.kind));
+    let mut apart: Vec<Match> = Vec::with_capacity(found.len());
+    for next in found {
+        match apart.last_mut() {
+            Some(last) if next.range.start < last.range.end => last.range.end = last.range.end.max(next.range.end),
+            _ => apart.push(next),
+        }
+    }
+    apart
+}
+
+/// Counts by kind, in the order of [`RedactionKind::ALL`], zeroes left out.
+pub(crate) fn count(kinds: impl Iterator<Item = RedactionKind>) -> Vec<RedactionCount> {
+    let mut counts = std::collections::BTreeMap::new();
+    for kind in kinds {
+        *counts.entry(kind).or_insert(0_u32) += 1;
+    }
+    counts.into_iter().map(|(kind, count)| RedactionCount { kind, count }).collect()
+}
+
+/// Where a text already has placeholders; what overlaps them has been masked before.
+fn placeholders(text: &str) -> Vec<Range<usize>> {
+    let starts = text.match_indices("[redacted:").map(|(at, _)| at);
+    starts
+        .filter_map(|at| {
+            let tail = &text[at..];
+            let placeholder = RedactionKind::ALL.into_iter().map(RedactionKind::placeholder);
+            placeholder
+                .filter(|placeholder| tail.starts_with(placeholder))
+                .map(|placeholder| at..at + placeholder.len())
+                .next()
+        })
+        .collect()
+}
+
+fn overlaps(ranges: &[Range<usize>], range: &Range<usize>) -> bool {
+    let next = ranges.partition_point(|other| other.end <= range.start);
+    ranges.get(next).is_some_and(|other| other.start < range.end)
+}

@@ -1,0 +1,146 @@
+//! What an audit record says. Never a text, a query, a passage or a secret.
+
+use ringfence_indexes::TenantId;
+
+/// One thing that was asked or done, as it is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// The tenant whose log it belongs to; `None` for what concerns the server as a whole.
+    pub tenant: Option<TenantId>,
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub action: Action,
+    /// On what: a collection, `collection/document`, a group, a key id.
+    pub resource: Option<String>,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// The request.
+    pub request_id: String,
+    /// The query, unreadable.
+    pub query: Option<QueryDigest>,
+    /// The documents whose text left.
+    pub documents: Vec<String>,
+    /// How many passages or entries left.
+    pub count: usize,
+}
+
+/// Who acted.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Actor {
+    /// The credential: a key id, or issuer and token id.
+    pub credential: String,
+    /// The principal that the credential names.
+    pub principal: Option<String>,
+    /// On whose behalf.
+    pub acting_for: Option<String>,
+}
+
+impl Actor {
+    /// The server itself.
+    #[must_use]
+    pub fn server() -> Self {
+        Self { credential: "server".to_owned(), ..Self::default() }
+    }
+}
+
+/// A query as it is recorded: equal queries of a tenant are recognised, none is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueryDigest {
+    /// Keyed hash, in hex.
+    pub hash: String,
+    /// The length in bytes, rounded up to a power of two.
+    pub length_bucket: usize,
+}
+
+impl QueryDigest {
+    /// The digest of a query under [`TenantKeys::query_key`](crate::seal::TenantKeys::query_key).
+    #[must_use]
+    pub fn new(key: &[u8; 32], query: &str) -> Self {
+        let hash = blake3::keyed_hash(key, query.as_bytes());
+        Self {
+            hash: data_encoding::HEXLOWER.encode(&hash.as_bytes()[..16]),
+            length_bucket: query.len().next_power_of_two(),
+        }
+    }
+}
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// What was done. The names are stable.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Action {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Action {
+            /// Every action.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The stable name in the log.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    /// A search.
+    Search = "search",
+    /// A document was read.
+    ReadDocument = "document.read",
+    /// Documents were listed.
+    ListDocuments = "document.list",
+    /// A document was written.
+    PutDocument = "document.put",
+    /// A document was deleted.
+    DeleteDocument = "document.delete",
+    /// A document's ACL was changed.
+    SetAcl = "document.acl",
+    /// Collections were listed.
+    ListCollections = "collection.list",
+    /// A collection's settings were read.
+    ReadCollection = "collection.read",
+    /// A collection was created or changed.
+    PutCollection = "collection.put",
+    /// A collection was deleted.
+    DeleteCollection = "collection.delete",
+    /// Groups were listed.
+    ListGroups = "group.list",
+    /// A group was read.
+    ReadGroup = "group.read",
+    /// A group was created or changed.
+    PutGroup = "group.put",
+    /// A member was added.
+    AddMember = "group.member.add",
+    /// A member was removed.
+    RemoveMember = "group.member.remove",
+    /// A group was deleted.
+    DeleteGroup = "group.delete",
+    /// Keys were listed.
+    ListKeys = "key.list",
+    /// A key was created.
+    CreateKey = "key.create",
+    /// A key got a new secret.
+    RotateKey = "key.rotate",
+    /// A key was revoked.
+    DeleteKey = "key.delete",
+    /// Tenants were listed.
+    ListTenants = "tenant.list",
+    /// A tenant was created.
+    CreateTenant = "tenant.create",
+    /// A tenant was deleted.
+    DeleteTenant = "tenant.delete",
+    /// The audit log was read.
+    ReadAudit = "audit.read",
+    /// Writes whose records precede this one did not become durable: they were not acknowledged and did not happen.
+    CommitFailed = "commit.failed",
+    /// The end of the log was torn by a crash and cut off; `count` is the number of bytes.
+    LogRepaired = "log.repaired",
+    /// A request that fits no other action.
+    Other = "other",
+}

@@ -1,0 +1,5 @@
+//! The one writer of everything.
+
+mod write;
+
+pub use write::{CommitError, Committed, DocumentBody, DocumentWrite, Outcome, Write};

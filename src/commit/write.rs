@@ -1,0 +1,223 @@
+//! What can be written, and what comes of it.
+
+use std::collections::BTreeSet;
+
+use ringfence_indexes::{Acl, CollectionId, DocumentChunk, DocumentId, Principal, TenantId};
+use ringfence_ingest::{Finding, QuarantineReason, UntrustedText};
+use serde_json::{Map, Value};
+
+use crate::{audit::Receipt, authn::KeyRecord, store::CollectionRecord};
+
+/// One write. It happens as a whole or not at all.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// Makes a tenant.
+    CreateTenant {
+        /// Its name in keys and paths.
+        id: TenantId,
+        /// Its name for people.
+        name: String,
+    },
+    /// Deletes a tenant with everything it has, its keys included.
+    DeleteTenant(TenantId),
+    /// Makes a collection or changes its settings.
+    PutCollection(TenantId, Box<CollectionRecord>),
+    /// Deletes a collection with its documents.
+    DeleteCollection(TenantId, CollectionId),
+    /// Makes or replaces a document.
+    PutDocument(Box<DocumentWrite>),
+    /// Deletes a document, held back or not.
+    DeleteDocument {
+        /// Whose.
+        tenant: TenantId,
+        /// Where.
+        collection: CollectionId,
+        /// Which.
+        document: DocumentId,
+    },
+    /// Changes who may read a document.
+    SetAcl {
+        /// Whose.
+        tenant: TenantId,
+        /// Where.
+        collection: CollectionId,
+        /// Which.
+        document: DocumentId,
+        /// The ACL from now on.
+        acl: Acl,
+    },
+    /// Makes or replaces a group of the directory.
+    PutGroup {
+        /// Whose.
+        tenant: TenantId,
+        /// The group.
+        group: Principal,
+        /// Its direct members.
+        members: BTreeSet<Principal>,
+    },
+    /// Adds a member to a group.
+    AddMember {
+        /// Whose.
+        tenant: TenantId,
+        /// The group.
+        group: Principal,
+        /// The member.
+        member: Principal,
+    },
+    /// Removes a member from a group.
+    RemoveMember {
+        /// Whose.
+        tenant: TenantId,
+        /// The group.
+        group: Principal,
+        /// The member.
+        member: Principal,
+    },
+    /// Deletes a group.
+    DeleteGroup {
+        /// Whose.
+        tenant: TenantId,
+        /// The group.
+        group: Principal,
+    },
+    /// Makes a key.
+    CreateKey(Box<KeyRecord>),
+    /// Gives a key a new secret; the old one is refused from then on.
+    RotateKey {
+        /// Whose; `None` for an operator's key.
+        tenant: Option<TenantId>,
+        /// The key.
+        id: String,
+        /// The keyed hash of the new secret.
+        secret_hash: [u8; 32],
+    },
+    /// Revokes a key.
+    DeleteKey {
+        /// Whose; `None` for an operator's key.
+        tenant: Option<TenantId>,
+        /// The key.
+        id: String,
+    },
+}
+
+impl Write {
+    /// The tenant that is written to; `None` for an operator's key.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&TenantId> {
+        match self {
+            Self::CreateTenant { id: tenant, .. }
+            | Self::DeleteTenant(tenant)
+            | Self::PutCollection(tenant, _)
+            | Self::DeleteCollection(tenant, _)
+            | Self::DeleteDocument { tenant, .. }
+            | Self::SetAcl { tenant, .. }
+            | Self::PutGroup { tenant, .. }
+            | Self::AddMember { tenant, .. }
+            | Self::RemoveMember { tenant, .. }
+            | Self::DeleteGroup { tenant, .. } => Some(tenant),
+            Self::PutDocument(document) => Some(&document.tenant),
+            Self::CreateKey(key) => key.tenant.as_ref(),
+            Self::RotateKey { tenant, .. } | Self::DeleteKey { tenant, .. } => tenant.as_ref(),
+        }
+    }
+}
+
+/// A document to be written. Its text can only come from the sanitiser.
+#[derive(Clone, Debug)]
+pub struct DocumentWrite {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Where.
+    pub collection: CollectionId,
+    /// Which.
+    pub id: DocumentId,
+    /// Who may read it.
+    pub acl: Acl,
+    /// The sanitised title.
+    pub title: Option<UntrustedText>,
+    /// The sanitised URI.
+    pub uri: Option<UntrustedText>,
+    /// The checked metadata.
+    pub metadata: Map<String, Value>,
+    /// The keyed hash of the content, as it is shown.
+    pub content_hash: String,
+    /// Who ingests it.
+    pub ingested_by: String,
+    /// What the sanitiser saw.
+    pub findings: Vec<Finding>,
+    /// How many findings were taken out.
+    pub removed: usize,
+    /// What becomes of it.
+    pub body: DocumentBody,
+}
+
+/// What becomes of a document.
+#[derive(Clone, Debug)]
+pub enum DocumentBody {
+    /// It is indexed.
+    Active(Vec<DocumentChunk>),
+    /// It is held back; what stood under its name is withdrawn.
+    Quarantined {
+        /// The source as it came, for review.
+        source: Vec<u8>,
+        /// Why.
+        reason: QuarantineReason,
+    },
+}
+
+/// A write that is durable and visible to every read that begins now.
+#[derive(Debug)]
+pub struct Committed {
+    /// The sealed revision of the tenant.
+    pub revision: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Proof that it was recorded.
+    pub receipt: Receipt,
+}
+
+/// What came of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// There was nothing before.
+    Created,
+    /// Something was replaced or removed.
+    Changed,
+    /// What was written was there already.
+    Unchanged,
+}
+
+/// Why a write did not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// There is a tenant of that name.
+    #[error("the tenant exists already")]
+    TenantExists,
+    /// There is a key of that id.
+    #[error("the key exists already")]
+    KeyExists,
+    /// The tenant is not there.
+    #[error("there is no such tenant")]
+    NoTenant,
+    /// The collection is not there.
+    #[error("there is no such collection")]
+    NoCollection,
+    /// The document is not there.
+    #[error("there is no such document")]
+    NoDocument,
+    /// The group is not there.
+    #[error("there is no such group")]
+    NoGroup,
+    /// The key is not there.
+    #[error("there is no such key")]
+    NoKey,
+    /// The vectors are not of the collection's length, or its source of vectors was changed while it has documents.
+    #[error("the vectors do not fit the collection")]
+    VectorsDoNotFit,
+    /// 507: the disk is full; nothing was written.
+    #[error("the disk is full")]
+    StorageFull,
+    /// 503: nothing was acknowledged; after a restart it is whole or absent.
+    #[error("writes are not possible now")]
+    Unavailable,
+}

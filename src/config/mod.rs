@@ -1,0 +1,301 @@
+//! The configuration: `ringfence.toml`, the environment over it, flags over both.
+//!
+//! What would be unsafe is refused at the start with the reason and the remedy, rather than served.
+
+mod check;
+mod issuer;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+pub use self::{check::UnsafeConfig, issuer::IssuerConfig};
+
+/// The file that is read where none is named.
+pub const FILE: &str = "ringfence.toml";
+/// Every environment variable starts with this; `__` stands between the steps of a name.
+const ENVIRONMENT_PREFIX: &str = "RINGFENCE_";
+/// Variables that the command line reads, not the configuration.
+const ENVIRONMENT_OF_COMMANDS: [&str; 4] = ["KEY", "SERVER", "CONFIG", "LOG"];
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the server listens.
+    pub listen: SocketAddr,
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Whether a proxy terminates TLS in front.
+    pub behind_proxy: bool,
+    /// TLS by the server itself.
+    pub tls: Option<TlsConfig>,
+    /// The audit log.
+    pub audit: AuditConfig,
+    /// How much is allowed.
+    pub limits: LimitsConfig,
+    /// Issuers of tokens.
+    pub issuer: Vec<IssuerConfig>,
+    /// Browsers of other origins.
+    pub cors: CorsConfig,
+    /// Metrics.
+    pub metrics: MetricsConfig,
+    /// Logs.
+    pub log: LogConfig,
+}
+
+/// TLS by the server itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The certificate chain, PEM.
+    pub cert_file: PathBuf,
+    /// The private key, PEM.
+    pub key_file: PathBuf,
+}
+
+/// The audit log.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditConfig {
+    /// When the record of a read is on disk.
+    pub sync: AuditSync,
+}
+
+/// When the record of a read is on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditSync {
+    /// Within 100 ms.
+    #[default]
+    Background,
+    /// Before the answer.
+    Always,
+}
+
+/// How much is allowed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Requests a second of one key or token; 0 is no limit.
+    pub requests_per_second_key: u32,
+    /// Requests a second of one user.
+    pub requests_per_second_user: u32,
+    /// Requests a second of one tenant.
+    pub requests_per_second_tenant: u32,
+    /// The largest document in bytes.
+    pub document_bytes: usize,
+    /// The largest line of a batch in bytes.
+    pub batch_line_bytes: usize,
+    /// Open connections in all.
+    pub connections: usize,
+    /// Open connections of one address.
+    pub connections_per_address: usize,
+}
+
+/// Browsers of other origins.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CorsConfig {
+    /// The origins that may call.
+    pub origins: Vec<String>,
+    /// Whether they may send credentials.
+    pub credentials: bool,
+}
+
+/// Metrics.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsConfig {
+    /// A listener of its own.
+    pub listen: Option<SocketAddr>,
+}
+
+/// Logs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// The form.
+    pub format: LogFormat,
+    /// Which levels, such as `info` or `ringfence=debug`.
+    pub filter: String,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7300)),
+            data_dir: PathBuf::from("ringfence-data"),
+            behind_proxy: false,
+            tls: None,
+            audit: AuditConfig::default(),
+            limits: LimitsConfig::default(),
+            issuer: Vec::new(),
+            cors: CorsConfig::default(),
+            metrics: MetricsConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            requests_per_second_key: 200,
+            requests_per_second_user: 50,
+            requests_per_second_tenant: 500,
+            document_bytes: 16 << 20,
+            batch_line_bytes: 1 << 20,
+            connections: 1_024,
+            connections_per_address: 256,
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration `{}`", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file or the environment does not fit.
+    #[error("the configuration does not hold: {0}")]
+    Invalid(String),
+    /// It would be unsafe.
+    #[error(transparent)]
+    Unsafe(#[from] UnsafeConfig),
+}
+
+impl Config {
+    /// Reads the file, where there is one, and the environment over it. Relative paths in the file start at its folder.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where the named file is missing, or something in it or in the environment is unknown or of the wrong type.
+    pub fn load(file: Option<&Path>, environment: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let path = file.map_or_else(|| PathBuf::from(FILE), Path::to_owned);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(ConfigError::Unreadable { path, source }),
+        };
+        let mut table: toml::Table = toml::from_str(&text).map_err(|error| ConfigError::Invalid(error.to_string()))?;
+        for (name, value) in environment {
+            let Some(name) = name.strip_prefix(ENVIRONMENT_PREFIX) else { continue };
+            if !ENVIRONMENT_OF_COMMANDS.contains(&name) {
+                set(&mut table, &name.to_lowercase(), value)?;
+            }
+        }
+        table.try_into().map_err(|error: toml::de::Error| ConfigError::Invalid(error.to_string()))
+    }
+}
+
+/// Sets `a__b` to a value, read as TOML where it is a number or truth value, else as a text.
+fn set(table: &mut toml::Table, name: &str, value: &str) -> Result<(), ConfigError> {
+    let (first, rest) = name.split_once("__").map_or((name, None), |(first, rest)| (first, Some(rest)));
+    let Some(rest) = rest else {
+        let number = value.parse().map(toml::Value::Integer).ok();
+        let parsed = number.or_else(|| value.parse().map(toml::Value::Boolean).ok());
+        table.insert(first.to_owned(), parsed.unwrap_or_else(|| value.into()));
+        return Ok(());
+    };
+    match table.entry(first).or_insert_with(|| toml::Table::new().into()) {
+        toml::Value::Table(inner) => set(inner, rest, value),
+        _ => Err(ConfigError::Invalid(format!("`{first}` has no parts to set from the environment"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(FILE);
+        fs::write(&file, text).unwrap();
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::load(Some(&file), &environment.collect())
+    }
+
+    #[track_caller]
+    fn check_unsafe(text: &str, reason: &str) {
+        let refused = load(text, &[]).unwrap().check().unwrap_err().to_string();
+        assert!(refused.contains(reason) && refused.contains("remedy: "), "{refused}");
+    }
+
+    #[test]
+    fn the_environment_stands_over_the_file() {
+        let config =
+            load("listen = \"127.0.0.1:1\"", &[("RINGFENCE_LISTEN", "127.0.0.1:2"), ("RINGFENCE_KEY", "rf_x")]);
+        assert_eq!(config.unwrap().listen.port(), 2);
+        let config = load("", &[("RINGFENCE_AUDIT__SYNC", "always"), ("RINGFENCE_BEHIND_PROXY", "true")]).unwrap();
+        assert!(config.behind_proxy && config.audit.sync == AuditSync::Always);
+    }
+
+    #[test]
+    fn unknown_settings_are_refused() {
+        for text in ["lisen = \"x\"", "[audit]\nsnyc = \"always\"", "[[issuer]]\nissuer = \"a\"", "listen = 1", "["] {
+            assert!(matches!(load(text, &[]), Err(ConfigError::Invalid(_))), "{text}");
+        }
+        assert!(load("", &[("RINGFENCE_NOTHING", "1")]).is_err());
+        assert!(Config::load(Some(Path::new("/nonexistent/x.toml")), &BTreeMap::new()).is_err());
+    }
+
+    #[test]
+    fn unsafe_settings_are_refused_with_a_remedy() {
+        assert!(Config::default().check().is_ok());
+        check_unsafe("listen = \"0.0.0.0:7300\"", "unencrypted");
+        assert!(load("listen = \"0.0.0.0:7300\"\nbehind_proxy = true", &[]).unwrap().check().is_ok());
+        check_unsafe("[cors]\norigins = [\"*\"]\ncredentials = true", "any website");
+        check_unsafe("[metrics]\nlisten = \"0.0.0.0:9\"", "without a credential");
+        let issuer = "[[issuer]]\nissuer = \"a\"\naudience = \"b\"\n";
+        check_unsafe(&format!("{issuer}algorithms = [\"none\"]\ntenant = \"t\""), "no algorithm");
+        check_unsafe(&format!("{issuer}algorithms = [\"RS256\"]"), "tenant is not said once");
+        check_unsafe(&format!("{issuer}algorithms = [\"RS256\"]\ntenant = \"t\""), "exactly one of");
+    }
+
+    #[test]
+    fn secrets_must_be_long_and_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        let text = format!(
+            "[[issuer]]\nissuer = \"a\"\naudience = \"b\"\nalgorithms = [\"HS256\"]\ntenant = \"t\"\nsecret_file = {:?}",
+            file.display().to_string()
+        );
+        for (length, mode, reason) in [(31, 0o600, "fewer than 32"), (32, 0o644, "readable by other users")] {
+            fs::write(&file, vec![b'x'; length]).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            check_unsafe(&text, reason);
+        }
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(load(&text, &[]).unwrap().check().unwrap().len(), 1);
+    }
+}

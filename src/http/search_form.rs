@@ -1,0 +1,188 @@
+//! The body of `POST /v1/search`: its fields, limits and defaults.
+
+use ringfence_indexes::{CollectionId, Filter, Mode, Selection, Vector};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::problem::{FieldError, Problem};
+use crate::{
+    context::ContextFormat,
+    retrieval::query::{Query, QueryText, TOP_K_DEFAULT, TOP_K_MAX},
+};
+
+/// The most collections that one search may name.
+const COLLECTIONS_MAX: usize = 1_000;
+/// The most tokens that one search may ask for.
+const TOKENS_MAX: u64 = 1_000_000;
+
+/// What to search for.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SearchForm {
+    /// The question, at most 8 KiB.
+    #[schema(example = "how do we rotate signing keys?", max_length = 8192)]
+    query: String,
+    /// How many passages at most.
+    #[schema(default = 8, minimum = 1, maximum = 100)]
+    top_k: Option<u64>,
+    /// The collections to search; all that are readable without it. One that is absent or unreadable adds nothing.
+    #[schema(example = json!(["handbook"]))]
+    collections: Option<Vec<String>>,
+    /// Conditions on metadata, all of which must hold; operators: eq, ne, in, nin, gt, gte, lt, lte, exists.
+    #[schema(value_type = Option<Object>, example = json!({"metadata.lang": "en", "metadata.year": {"gte": 2024}}))]
+    filter: Option<Value>,
+    /// How to rank: `hybrid`, `keyword` or `vector`.
+    #[schema(default = "hybrid", example = "hybrid")]
+    mode: Option<String>,
+    /// The query's embedding, for collections whose clients embed.
+    vector: Option<Vec<f32>>,
+    /// How many tokens the passages may have together, at four bytes a token.
+    #[schema(minimum = 1, example = 2000)]
+    max_tokens: Option<u64>,
+    /// How many passages one document may give.
+    #[schema(minimum = 1, example = 3)]
+    max_per_document: Option<u64>,
+    /// How `context` is rendered: `none`, `json`, `delimited`, `datamarked` or `encoded`.
+    #[schema(default = "delimited", example = "delimited")]
+    format: Option<String>,
+    /// The least trust of a passage's collection: `untrusted`, `internal` or `curated`.
+    #[schema(default = "untrusted", example = "untrusted")]
+    min_trust: Option<String>,
+}
+
+impl SearchForm {
+    /// Checks every field and tells all that are wrong.
+    pub(super) fn into_query(self) -> Result<(Query, MinTrust), Problem> {
+        let mut faults = Faults::default();
+        let text = faults.check("/query", QueryText::new(self.query));
+        let top_k = faults.bounded("/top_k", self.top_k, TOP_K_MAX as u64);
+        let collections = faults.check_at(selection(self.collections));
+        let filter =
+            faults.check("/filter", self.filter.map_or(Ok(Filter::default()), |filter| Filter::parse(&filter)));
+        let mode = faults.check("/mode", mode(self.mode.as_deref()));
+        let vector = faults.check("/vector", self.vector.map(Vector::new).transpose());
+        let max_tokens = faults.bounded("/max_tokens", self.max_tokens, TOKENS_MAX);
+        let max_per_document = faults.bounded("/max_per_document", self.max_per_document, TOP_K_MAX as u64);
+        let format = faults.check("/format", format(self.format.as_deref()));
+        let min_trust = faults.check("/min_trust", MinTrust::parse(self.min_trust.as_deref()));
+        match (text, collections, filter, mode, vector, format, min_trust) {
+            (Some(text), Some(collections), Some(filter), Some(mode), Some(vector), Some(format), Some(min_trust))
+                if faults.0.is_empty() =>
+            {
+                let top_k = top_k.unwrap_or(TOP_K_DEFAULT);
+                let query =
+                    Query { text, top_k, collections, filter, mode, vector, max_tokens, max_per_document, format };
+                Ok((query, min_trust))
+            }
+            _ => Err(Problem::invalid_fields(faults.0)),
+        }
+    }
+}
+
+/// The least trust a passage's collection may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum MinTrust {
+    Untrusted,
+    Internal,
+    Curated,
+}
+
+impl MinTrust {
+    fn parse(name: Option<&str>) -> Result<Self, &'static str> {
+        match name {
+            None | Some("untrusted") => Ok(Self::Untrusted),
+            Some("internal") => Ok(Self::Internal),
+            Some("curated") => Ok(Self::Curated),
+            Some(_) => Err("must be one of `untrusted`, `internal`, `curated`"),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Faults(Vec<FieldError>);
+
+impl Faults {
+    fn check<T, E: ToString>(&mut self, pointer: &str, checked: Result<T, E>) -> Option<T> {
+        self.check_at(checked.map_err(|error| (pointer.to_owned(), error.to_string())))
+    }
+
+    fn check_at<T>(&mut self, checked: Result<T, (String, String)>) -> Option<T> {
+        checked.map_err(|(pointer, detail)| self.0.push(FieldError { pointer, detail })).ok()
+    }
+
+    fn bounded(&mut self, pointer: &str, value: Option<u64>, max: u64) -> Option<usize> {
+        let value = value?;
+        let checked = usize::try_from(value).ok().filter(|_| (1..=max).contains(&value));
+        self.check(pointer, checked.ok_or_else(|| format!("must be from 1 to {max}")))
+    }
+}
+
+fn selection(names: Option<Vec<String>>) -> Result<Selection, (String, String)> {
+    let Some(names) = names else { return Ok(Selection::All) };
+    if names.len() > COLLECTIONS_MAX {
+        return Err(("/collections".to_owned(), format!("has more than {COLLECTIONS_MAX} entries")));
+    }
+    let id = |(index, name): (usize, &String)| {
+        CollectionId::new(name).map_err(|error| (format!("/collections/{index}"), error.to_string()))
+    };
+    names.iter().enumerate().map(id).collect::<Result<_, _>>().map(Selection::Only)
+}
+
+fn mode(name: Option<&str>) -> Result<Mode, &'static str> {
+    match name {
+        None | Some("hybrid") => Ok(Mode::Hybrid),
+        Some("keyword") => Ok(Mode::Keyword),
+        Some("vector") => Ok(Mode::Vector),
+        Some(_) => Err("must be one of `hybrid`, `keyword`, `vector`"),
+    }
+}
+
+fn format(name: Option<&str>) -> Result<ContextFormat, String> {
+    let Some(name) = name else { return Ok(ContextFormat::default()) };
+    ContextFormat::from_name(name).ok_or_else(|| {
+        let names: Vec<_> = ContextFormat::ALL.iter().map(|format| format!("`{}`", format.name())).collect();
+        format!("must be one of {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(body: Value, expected: &[&str]) {
+        let parsed = super::super::json::from_value::<SearchForm>(body.clone()).and_then(SearchForm::into_query);
+        let found: Vec<_> = parsed.err().into_iter().flat_map(|problem| problem.errors).collect();
+        let found: Vec<_> = found.iter().map(|error| error.pointer.as_str()).collect();
+        assert_eq!(found, expected, "{body}");
+    }
+
+    #[test]
+    fn takes_the_contracts_example() {
+        check(
+            json!({
+                "query": "how do we rotate signing keys?", "top_k": 8, "collections": ["handbook"],
+                "filter": {"metadata.lang": "en", "metadata.year": {"gte": 2024}},
+                "mode": "hybrid", "vector": null, "max_tokens": 2000, "max_per_document": 3,
+                "format": "json", "min_trust": "untrusted"
+            }),
+            &[],
+        );
+        check(json!({"query": "x"}), &[]);
+    }
+
+    #[test]
+    fn tells_every_wrong_field() {
+        check(json!({}), &[""]);
+        check(json!({"query": 1}), &["/query"]);
+        check(json!({"query": "x", "k": 1}), &["/k"]);
+        check(json!({"query": " ", "top_k": 0, "collections": ["a", "../b"]}), &["/query", "/top_k", "/collections/1"]);
+        check(json!({"query": "x".repeat(8193)}), &["/query"]);
+        check(json!({"query": "x", "top_k": 101, "mode": "fuzzy", "format": "xml"}), &["/top_k", "/mode", "/format"]);
+        check(json!({"query": "x", "top_k": -1}), &["/top_k"]);
+        check(json!({"query": "x", "vector": [0, 0], "min_trust": "some"}), &["/vector", "/min_trust"]);
+        check(json!({"query": "x", "filter": {"acl": "user:a"}, "max_tokens": 0}), &["/filter", "/max_tokens"]);
+    }
+}

@@ -1,0 +1,6 @@
+//! Documents on their way in: who may write where, what is refused, what is prepared, embedded and committed.
+//!
+//! [`labels`] holds the rules for what travels beside the text; [`draft`] makes what may be committed.
+
+pub mod draft;
+pub mod labels;

@@ -1,0 +1,24 @@
+//! Ringfence: a secure retrieval server for RAG.
+//!
+//! Permission comes first: the caller's principals choose the partitions, ranking happens inside those partitions, and what leaves is sanitised, redacted and labelled.
+
+pub mod acl_form;
+pub mod administration;
+pub mod app;
+pub mod audit;
+pub mod authn;
+pub mod authz;
+pub mod cli;
+pub mod clock;
+pub mod commit;
+pub mod config;
+pub mod context;
+pub mod embed;
+pub mod entropy;
+pub mod http;
+pub mod ingestion;
+pub mod release;
+pub mod retrieval;
+pub mod seal;
+pub mod store;
+pub mod telemetry;

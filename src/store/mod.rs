@@ -1,0 +1,5 @@
+//! The store.
+
+mod records;
+
+pub use records::{CollectionRecord, TenantRecord, Trust};

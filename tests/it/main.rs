@@ -1,0 +1,10 @@
+//! System tests in one binary: one link step, one place to look.
+//!
+//! The modules are `#[cfg(test)]` so that lints treat their helpers as the test code they are.
+
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod policy;
+#[cfg(test)]
+mod tidy;
