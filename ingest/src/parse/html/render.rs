@@ -183,10 +183,10 @@ impl Renderer {
             "hr" => self.owe(Break::Paragraph),
             // An alternative text is not seen where the image is.
             "img" if attribute(tag, "alt").is_some_and(|alt| alt.split_whitespace().count() > 1) => {
-                self.report(FindingKind::HiddenText)
+                self.report(FindingKind::HiddenText);
             }
             "input" if attribute(tag, "value").is_some_and(|value| value.split_whitespace().count() > 1) => {
-                self.report(FindingKind::HiddenText)
+                self.report(FindingKind::HiddenText);
             }
             _ => {}
         }
