@@ -23,6 +23,8 @@ use self::{
     caller::Identity,
     token::{TokenError, VerifiedToken},
 };
+pub use jsonwebtoken::Algorithm;
+
 pub use self::{
     caller::{Authenticated, Caller, Credential, Operator, TokenFacts},
     issuer::{Issuer, IssuerKeys, KeySetError, SECRET_BYTES_MIN, TenantSource},

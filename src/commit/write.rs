@@ -6,7 +6,24 @@ use ringfence_indexes::{Acl, CollectionId, DocumentChunk, DocumentId, Principal,
 use ringfence_ingest::{Finding, QuarantineReason, UntrustedText};
 use serde_json::{Map, Value};
 
-use crate::{audit::Receipt, authn::KeyRecord, store::CollectionRecord};
+use crate::{
+    audit::{Actor, Receipt},
+    authn::KeyRecord,
+    store::CollectionRecord,
+};
+
+/// A write and how it is recorded.
+#[derive(Clone, Debug)]
+pub struct WriteRequest {
+    /// What is written.
+    pub write: Write,
+    /// Who writes.
+    pub actor: Actor,
+    /// The request.
+    pub request_id: String,
+    /// The HTTP status of the answer once it is acknowledged.
+    pub status: u16,
+}
 
 /// One write. It happens as a whole or not at all.
 #[derive(Clone, Debug)]

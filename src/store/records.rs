@@ -58,6 +58,15 @@ impl CollectionRecord {
     }
 }
 
+/// A group of the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupRecord {
+    /// The group.
+    pub group: Principal,
+    /// Its direct members, groups among them.
+    pub members: BTreeSet<Principal>,
+}
+
 /// How much the owner of a collection trusts its authors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Trust {

@@ -20,8 +20,8 @@ const HOMES: &[(&str, &str)] = &[
 /// The modules of the server, lowest layer first: a module uses its own layer and those below.
 const LAYERS: &[&[&str]] = &[
     &["acl_form", "clock", "config", "entropy", "error", "seal", "telemetry"],
-    &["audit", "commit", "context", "embed", "release", "store"],
-    &["administration", "authn", "authz", "ingestion", "retrieval"],
+    &["audit", "authn", "authz", "catalog", "commit", "context", "embed", "release", "store"],
+    &["administration", "ingestion", "retrieval"],
     &["app", "http"],
     &["cli", "lib", "main"],
 ];
