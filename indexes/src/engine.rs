@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use arc_swap::ArcSwap;
@@ -14,11 +14,16 @@ use crate::{
     collection::{Collection, Selection},
     error::EngineError,
     id::{CollectionId, DocumentId, TenantId},
+    lexical::analyzer::Analyzer,
+    options::EngineOptions,
     principal::Subject,
     scope::Scope,
     snapshot::Snapshot,
     writer,
 };
+
+/// How many analyzers are kept between writes; more writers at once make their own.
+const ANALYZERS_MAX: usize = 4;
 
 /// The indexes of all tenants, in memory, derived from the store.
 ///
@@ -35,6 +40,9 @@ pub struct Engine {
     tenants: ArcSwap<HashMap<TenantId, Arc<Tenant>>>,
     /// Held while the set of tenants changes.
     registry: Mutex<()>,
+    /// Analyzers at rest. They remember words, so they serve what is written and never what is asked.
+    analyzers: Mutex<Vec<Analyzer>>,
+    options: EngineOptions,
 }
 
 struct Tenant {
@@ -47,6 +55,12 @@ impl Engine {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An engine without tenants, with these settings.
+    #[must_use]
+    pub fn with_options(options: EngineOptions) -> Self {
+        Self { options, ..Self::default() }
     }
 
     /// Begins a tenant without documents; one of the same name is forgotten.
@@ -84,8 +98,14 @@ impl Engine {
         let tenant = self.tenants.load().get(tenant).cloned().ok_or_else(|| EngineError::NoTenant(tenant.clone()))?;
         // A panic while the lock was held published nothing, so what it guards is whole.
         let _writer = tenant.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = writer::apply(&tenant.snapshot.load(), epoch, changes)?;
-        tenant.snapshot.store(Arc::new(next));
+        let mut analyzer = self.analyzers().pop().unwrap_or_default();
+        let next = writer::apply(&tenant.snapshot.load(), epoch, changes, &mut analyzer, &self.options);
+        let mut analyzers = self.analyzers();
+        if analyzers.len() < ANALYZERS_MAX {
+            analyzers.push(analyzer);
+        }
+        drop(analyzers);
+        tenant.snapshot.store(Arc::new(next?));
         Ok(())
     }
 
@@ -111,6 +131,10 @@ impl Engine {
         let Some(snapshot) = self.snapshot(tenant) else { return Vec::new() };
         let documents = snapshot.documents.values().flat_map(|documents| documents.values());
         documents.map(|document| (document.collection.clone(), document.id.clone(), document.fingerprint())).collect()
+    }
+
+    fn analyzers(&self) -> MutexGuard<'_, Vec<Analyzer>> {
+        self.analyzers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn snapshot(&self, tenant: &TenantId) -> Option<Arc<Snapshot>> {

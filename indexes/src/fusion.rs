@@ -4,21 +4,18 @@
 //! On our measurements it beats reciprocal ranks, which fall below BM25 alone on two of four collections.
 //! Every member of the union has both of its true scores, and all of it is a function of the scope and the request.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::{
     collection::VectorSource,
     document::DocumentInfo,
     id::ChunkId,
-    lexical::{
-        analyzer::Analyzer,
-        bm25::{self, Scores},
-    },
+    lexical::{analyzer::query_terms, bm25},
     search::{Hit, Mode, SearchRequest},
     segment::{LiveSegment, Row},
     vector::{
         Vector,
-        flat::{self, rank},
+        flat::{self, Neighbour, rank},
     },
 };
 
@@ -28,9 +25,8 @@ const DEPTH: usize = 200;
 const DEPTH_FACTOR: usize = 4;
 
 /// Ranks the live rows of these segments; `sources` says for each where its vectors come from.
-pub(crate) fn search(segments: &[LiveSegment], sources: &[VectorSource], request: &SearchRequest<'_>) -> Vec<Hit> {
-    let (query, _) = Analyzer::default().count([request.query]);
-    let words = (request.mode != Mode::Vector && !query.is_empty()).then(|| bm25::score(segments, &query));
+pub(crate) fn search(segments: &[&LiveSegment], sources: &[VectorSource], request: &SearchRequest<'_>) -> Vec<Hit> {
+    let words = if request.mode == Mode::Vector { BTreeMap::new() } else { query_terms(request.query) };
     let ranking = Ranking { segments, sources, request, words, passing: passing(segments, request) };
     let mut depth = DEPTH.max(request.top_k);
     loop {
@@ -44,20 +40,24 @@ pub(crate) fn search(segments: &[LiveSegment], sources: &[VectorSource], request
 }
 
 /// Which rows of each segment pass the filter; nothing if all do.
-fn passing(segments: &[LiveSegment], request: &SearchRequest<'_>) -> Option<Vec<Vec<bool>>> {
+fn passing(segments: &[&LiveSegment], request: &SearchRequest<'_>) -> Option<Vec<Vec<bool>>> {
     if request.filter.is_empty() {
         return None;
     }
     let passes = |info: &DocumentInfo| request.filter.matches(&info.metadata);
-    let rows = |rows: &[Row]| rows.iter().map(|row| passes(&row.document.info)).collect();
+    let rows = |rows: &[Row]| {
+        // The rows of a document lie side by side, so each is asked once.
+        let documents = rows.chunk_by(|left, right| std::sync::Arc::ptr_eq(&left.document, &right.document));
+        documents.flat_map(|rows| std::iter::repeat_n(passes(&rows[0].document.info), rows.len())).collect()
+    };
     Some(segments.iter().map(|live| rows(&live.segment.rows)).collect())
 }
 
 struct Ranking<'a> {
-    segments: &'a [LiveSegment],
+    segments: &'a [&'a LiveSegment],
     sources: &'a [VectorSource],
     request: &'a SearchRequest<'a>,
-    words: Option<Scores>,
+    words: BTreeMap<Box<str>, u32>,
     passing: Option<Vec<Vec<bool>>>,
 }
 
@@ -74,49 +74,51 @@ struct Candidate {
 impl Ranking<'_> {
     /// The union of each list's best, ranked; and whether the lists had no more.
     fn candidates(&self, depth: usize) -> (Vec<Candidate>, bool) {
-        let (words, vectors) = (self.by_words(depth), self.by_vector(depth));
-        let complete = words.len() < depth && vectors.len() < depth;
-        let rows: HashMap<ChunkId, (usize, usize)> = words.into_iter().chain(vectors).collect();
-        let candidate = |(id, (segment, row))| {
-            let keyword = self.words.as_ref().and_then(|words| words.get(segment, row));
-            Candidate { segment, row, id, keyword, vector: self.cosine(segment, row), score: 0.0 }
-        };
-        let mut candidates: Vec<Candidate> = rows.into_iter().map(candidate).collect();
+        let mut nearest = self.by_vector(depth);
+        nearest.sort_unstable_by_key(|neighbour| (neighbour.segment, neighbour.row));
+        let places: Vec<(usize, usize)> = nearest.iter().map(|neighbour| (neighbour.segment, neighbour.row)).collect();
+        let passes = |segment, row| self.passes(segment, row);
+        let words = bm25::search(self.segments, &self.words, depth, passes, &places);
+        let complete = words.best.len() < depth && nearest.len() < depth;
+        let near = nearest.iter().zip(words.wanted).map(|(Neighbour { segment, row, score, id }, keyword)| Candidate {
+            segment: *segment,
+            row: *row,
+            id: *id,
+            keyword,
+            vector: Some(*score),
+            score: 0.0,
+        });
+        let others = words.best.iter().filter(|found| places.binary_search(&(found.segment, found.row)).is_err());
+        let others = others.map(|found| Candidate {
+            segment: found.segment,
+            row: found.row,
+            id: found.id,
+            keyword: Some(found.score),
+            vector: self.cosine(found.segment, found.row),
+            score: 0.0,
+        });
+        let mut candidates: Vec<Candidate> = near.chain(others).collect();
         mix(self.request.mode, &mut candidates);
         candidates.sort_unstable_by(|left, right| rank((left.score, left.id), (right.score, right.id)));
         (candidates, complete)
     }
 
-    fn by_words(&self, depth: usize) -> Vec<(ChunkId, (usize, usize))> {
-        let matches = self.words.iter().flat_map(Scores::iter).filter(|(segment, row, _)| self.passes(*segment, *row));
-        let mut matches: Vec<(f32, ChunkId, (usize, usize))> =
-            matches.map(|(segment, row, score)| (score, self.row(segment, row).chunk.id, (segment, row))).collect();
-        let order = |left: &(f32, ChunkId, _), right: &(f32, ChunkId, _)| rank((left.0, left.1), (right.0, right.1));
-        if depth < matches.len() {
-            matches.select_nth_unstable_by(depth, order);
-            matches.truncate(depth);
-        }
-        matches.into_iter().map(|(_, id, place)| (id, place)).collect()
-    }
-
-    fn by_vector(&self, depth: usize) -> Vec<(ChunkId, (usize, usize))> {
+    fn by_vector(&self, depth: usize) -> Vec<Neighbour> {
         if self.request.mode == Mode::Keyword {
             return Vec::new();
         }
         let mut nearest = Vec::new();
         for source_is_client in [false, true] {
-            let of_source =
-                |index: &usize| matches!(self.sources[*index], VectorSource::Client { .. }) == source_is_client;
-            let indices: Vec<usize> = (0..self.segments.len()).filter(of_source).collect();
             let query = if source_is_client { self.request.client_vector } else { self.request.builtin_vector };
+            let of_source =
+                |index: usize| matches!(self.sources[index], VectorSource::Client { .. }) == source_is_client;
             if let Some(query) = query {
                 let passes = |segment, row| self.passes(segment, row);
-                nearest.extend(flat::search(self.segments, &indices, query, depth, passes));
+                nearest.extend(flat::search(self.segments, of_source, query, depth, passes));
             }
         }
-        nearest.sort_unstable_by(|left, right| rank((left.score, left.id), (right.score, right.id)));
-        nearest.truncate(depth);
-        nearest.into_iter().map(|neighbour| (neighbour.id, (neighbour.segment, neighbour.row))).collect()
+        flat::best(&mut nearest, depth, |neighbour| (neighbour.score, neighbour.id));
+        nearest
     }
 
     fn cosine(&self, segment: usize, row: usize) -> Option<f32> {

@@ -3,7 +3,7 @@
 //! Segments are written once and merged in tiers, as in a log-structured merge tree, always within the class:
 //! what lies in other classes decides neither the layout nor the work.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use rpds::RedBlackTreeMapSync;
 
@@ -11,8 +11,9 @@ use crate::{
     acl::Acl,
     class::ClassId,
     document::DocumentRecord,
-    id::{CollectionId, DocumentId},
+    id::{ChunkId, CollectionId, DocumentId},
     lexical::analyzer::Analyzer,
+    options::EngineOptions,
     segment::{LiveSegment, Row},
 };
 
@@ -31,11 +32,13 @@ pub(crate) struct Partition {
     pub(crate) segments: Vec<LiveSegment>,
 }
 
-/// The documents of one class that a list of changes touched. One that was replaced is in both.
+/// What a list of changes did to one class. A document that was replaced is in both.
 #[derive(Default)]
 pub(crate) struct Touched {
-    pub(crate) left: HashSet<DocumentId>,
-    pub(crate) came: HashSet<DocumentId>,
+    /// The chunks that were there before.
+    pub(crate) left: Vec<ChunkId>,
+    /// The documents whose chunks are to be indexed.
+    pub(crate) came: BTreeSet<DocumentId>,
 }
 
 impl Partition {
@@ -44,38 +47,36 @@ impl Partition {
     }
 
     /// Brings the segments up to the documents, of which these have changed since.
-    pub(crate) fn reindex(&mut self, touched: &Touched, analyzer: &mut Analyzer) {
+    pub(crate) fn reindex(&mut self, touched: &Touched, analyzer: &mut Analyzer, options: &EngineOptions) {
         if !touched.left.is_empty() {
             for segment in &mut self.segments {
                 *segment = segment.without(&touched.left);
             }
         }
-        let mut ids: Vec<&DocumentId> = touched.came.iter().collect();
-        ids.sort_unstable();
         let mut rows = Vec::new();
-        for document in ids.into_iter().filter_map(|id| self.documents.get(id)) {
+        for document in touched.came.iter().filter_map(|id| self.documents.get(id)) {
             rows.extend(document.chunks.iter().map(|chunk| Row { chunk: chunk.clone(), document: document.clone() }));
         }
         while !rows.is_empty() {
             let rest = rows.split_off(rows.len().min(SEGMENT_ROWS_MAX));
-            self.segments.push(LiveSegment::build(rows, analyzer));
+            self.segments.push(LiveSegment::build(rows, analyzer, options));
             rows = rest;
         }
-        self.tidy();
+        self.tidy(options);
     }
 
     /// Rewrites what is mostly dead, and merges tiers that are full.
-    fn tidy(&mut self) {
+    fn tidy(&mut self, options: &EngineOptions) {
         self.segments.retain(|segment| segment.live_rows > 0);
         for segment in &mut self.segments {
             if segment.live_rows * 2 < segment.segment.rows.len() {
-                *segment = LiveSegment::merge(std::slice::from_ref(segment));
+                *segment = LiveSegment::merge(std::slice::from_ref(segment), options);
             }
         }
         while let Some(tier) = self.full_tier() {
             let (full, mut others): (Vec<_>, Vec<_>) =
                 self.segments.drain(..).partition(|segment| tier_of(segment) == Some(tier));
-            others.push(LiveSegment::merge(&full));
+            others.push(LiveSegment::merge(&full, options));
             self.segments = others;
         }
     }

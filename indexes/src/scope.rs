@@ -84,7 +84,7 @@ impl Scope {
             let settings = self.collections.get(&partition.collection);
             let source = settings.expect("a permitted partition lies in a readable collection").vectors;
             sources.extend(partition.segments.iter().map(|_| source));
-            segments.extend(partition.segments.iter().cloned());
+            segments.extend(&partition.segments);
         }
         Ok(fusion::search(&segments, &sources, request))
     }

@@ -1,11 +1,12 @@
 //! Segments: immutable rows of one class, with their int8 vectors and postings, and which of them still live.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     document::{ChunkRecord, DocumentRecord},
-    id::DocumentId,
+    id::ChunkId,
     lexical::{analyzer::Analyzer, postings::Postings},
+    options::EngineOptions,
     vector::quantize::Quantized,
 };
 
@@ -24,6 +25,8 @@ pub(crate) struct Segment {
     pub(crate) lengths: Vec<u32>,
     pub(crate) postings: Postings,
     pub(crate) vectors: Quantized,
+    /// The beginning of each row's chunk id, sorted, with the row: a chunk is found without passing over the others.
+    places: Box<[(u64, u32)]>,
 }
 
 /// A segment as one snapshot sees it.
@@ -39,32 +42,35 @@ pub(crate) struct LiveSegment {
 impl LiveSegment {
     /// Indexes new rows.
     #[expect(clippy::disallowed_methods, reason = "the text is cut into terms for the index and nothing else")]
-    pub(crate) fn build(rows: Vec<Row>, analyzer: &mut Analyzer) -> Self {
-        let mut lengths = Vec::with_capacity(rows.len());
-        let mut counts = Vec::with_capacity(rows.len());
-        for row in &rows {
+    pub(crate) fn build(rows: Vec<Row>, analyzer: &mut Analyzer, options: &EngineOptions) -> Self {
+        analyzer.trim();
+        let count = |row: &Row| {
             let title = row.document.info.title.as_ref().map_or("", |title| title.expose_untrusted());
             let prepared = &row.chunk.prepared;
-            let (terms, length) = analyzer.count([title, prepared.heading(), prepared.text().expose_untrusted()]);
-            counts.push(terms);
-            lengths.push(length);
-        }
-        let postings = Postings::build(counts.iter());
+            analyzer.count([title, prepared.heading(), prepared.text().expose_untrusted()])
+        };
+        let counts: Vec<_> = rows.iter().map(count).collect();
+        let lengths = counts.iter().map(|counts| counts.length).collect();
+        let postings = Postings::build(&counts, analyzer, options.inverted_rows_min);
         let vectors = Quantized::build(rows.iter().map(|row| row.chunk.vector.as_ref()));
-        Self::whole(Segment { rows, lengths, postings, vectors })
+        Self::whole(rows, lengths, postings, vectors)
     }
 
-    fn whole(segment: Segment) -> Self {
-        let live_rows = segment.rows.len();
-        let live_length = segment.lengths.iter().map(|length| u64::from(*length)).sum();
-        Self { segment: Arc::new(segment), dead: Arc::new([]), live_rows, live_length }
+    fn whole(rows: Vec<Row>, lengths: Vec<u32>, postings: Postings, vectors: Quantized) -> Self {
+        let mut places: Box<[(u64, u32)]> = rows.iter().map(|row| beginning(&row.chunk.id)).zip(0_u32..).collect();
+        places.sort_unstable();
+        let live_rows = rows.len();
+        let live_length = lengths.iter().map(|length| u64::from(*length)).sum();
+        let segment = Arc::new(Segment { rows, lengths, postings, vectors, places });
+        Self { segment, dead: Arc::new([]), live_rows, live_length }
     }
 
     /// One segment of the live rows of several.
-    pub(crate) fn merge(parts: &[Self]) -> Self {
+    pub(crate) fn merge(parts: &[Self], options: &EngineOptions) -> Self {
+        let count = parts.iter().map(|part| part.live_rows).sum();
         let mut next = 0_u32;
         let mut maps = Vec::with_capacity(parts.len());
-        let (mut rows, mut lengths) = (Vec::new(), Vec::new());
+        let (mut rows, mut lengths) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for part in parts {
             let mut map = vec![None; part.segment.rows.len()];
             for row in part.live() {
@@ -73,16 +79,18 @@ impl LiveSegment {
                 rows.push(part.segment.rows[row].clone());
                 lengths.push(part.segment.lengths[row]);
             }
-            maps.push((&part.segment.postings, map));
+            maps.push(map);
         }
-        let vectors = Quantized::build(rows.iter().map(|row| row.chunk.vector.as_ref()));
-        Self::whole(Segment { rows, lengths, postings: Postings::merge(&maps), vectors })
+        let parts: Vec<_> = parts.iter().map(|part| &part.segment).zip(maps).collect();
+        let vectors: Vec<_> = parts.iter().map(|(segment, map)| (&segment.vectors, map.as_slice())).collect();
+        let vectors = Quantized::merge(&vectors);
+        let postings: Vec<_> = parts.into_iter().map(|(segment, map)| (&segment.postings, map)).collect();
+        Self::whole(rows, lengths, Postings::merge(&postings, count, options.inverted_rows_min), vectors)
     }
 
-    /// The same segment without the rows of these documents.
-    pub(crate) fn without(&self, documents: &HashSet<DocumentId>) -> Self {
-        let gone: Vec<usize> =
-            self.live().filter(|row| documents.contains(&self.segment.rows[*row].document.id)).collect();
+    /// The same segment without these chunks, as far as it has them.
+    pub(crate) fn without(&self, chunks: &[ChunkId]) -> Self {
+        let gone: Vec<usize> = chunks.iter().filter_map(|chunk| self.row_of(chunk)).collect();
         if gone.is_empty() {
             return self.clone();
         }
@@ -97,6 +105,20 @@ impl LiveSegment {
         live
     }
 
+    /// The live row of a chunk.
+    fn row_of(&self, chunk: &ChunkId) -> Option<usize> {
+        let places = &self.segment.places;
+        let start = places.partition_point(|(place, _)| *place < beginning(chunk));
+        let alike = places[start..].iter().take_while(|(place, _)| *place == beginning(chunk));
+        let mut rows = alike.map(|(_, row)| *row as usize);
+        rows.find(|row| self.is_live(*row) && self.segment.rows[*row].chunk.id == *chunk)
+    }
+
+    /// Whether all rows live.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.dead.is_empty()
+    }
+
     /// Whether a row still lives.
     pub(crate) fn is_live(&self, row: usize) -> bool {
         self.dead.get(row / 64).is_none_or(|word| word & (1 << (row % 64)) == 0)
@@ -106,4 +128,10 @@ impl LiveSegment {
     pub(crate) fn live(&self) -> impl Iterator<Item = usize> {
         (0..self.segment.rows.len()).filter(|row| self.is_live(*row))
     }
+}
+
+/// The first eight bytes of a chunk id, which is a hash.
+fn beginning(chunk: &ChunkId) -> u64 {
+    let (beginning, _) = chunk.as_bytes().split_first_chunk().expect("an id has sixteen bytes");
+    u64::from_be_bytes(*beginning)
 }

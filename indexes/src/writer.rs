@@ -14,23 +14,30 @@ use crate::{
     error::EngineError,
     id::{ChunkId, CollectionId, DocumentId},
     lexical::analyzer::Analyzer,
+    options::EngineOptions,
     partition::{Partition, Touched},
     sketch::Sketch,
     snapshot::{Documents, Snapshot},
 };
 
 /// The snapshot that these changes make of another. On an error nothing has happened.
-pub(crate) fn apply(snapshot: &Snapshot, epoch: u64, changes: Vec<Change>) -> Result<Snapshot, EngineError> {
+pub(crate) fn apply(
+    snapshot: &Snapshot,
+    epoch: u64,
+    changes: Vec<Change>,
+    analyzer: &mut Analyzer,
+    options: &EngineOptions,
+) -> Result<Snapshot, EngineError> {
     let mut writer = Writer { snapshot: Snapshot { epoch, ..snapshot.clone() }, touched: BTreeMap::new() };
     for change in changes {
         writer.change(change)?;
     }
-    Ok(writer.finish())
+    Ok(writer.finish(analyzer, options))
 }
 
 struct Writer {
     snapshot: Snapshot,
-    /// The documents of each class that came, changed or went.
+    /// What happened in each class.
     touched: BTreeMap<u32, Touched>,
 }
 
@@ -80,7 +87,7 @@ impl Writer {
         }
         let chunks = chunk_records(&self.snapshot.key, &document);
         self.remove(&document.collection, &document.id);
-        self.insert(document.collection, document.id, document.acl, document.info, chunks);
+        self.insert(&document.collection, document.id, document.acl, document.info, chunks);
         Ok(())
     }
 
@@ -88,60 +95,62 @@ impl Writer {
         let Some(before) = self.snapshot.document(collection, document).cloned() else { return };
         self.remove(collection, document);
         let info = Arc::new(DocumentInfo { version, ..DocumentInfo::clone(&before.info) });
-        self.insert(collection.clone(), document.clone(), acl, info, before.chunks.clone());
+        self.insert(collection, document.clone(), acl, info, before.chunks.clone());
     }
 
     fn insert(
         &mut self,
-        collection: CollectionId,
+        collection: &CollectionId,
         id: DocumentId,
         acl: Acl,
         info: Arc<DocumentInfo>,
         chunks: Arc<[Arc<ChunkRecord>]>,
     ) {
         let snapshot = &mut self.snapshot;
-        let name = ClassId::derive(&snapshot.key, &collection, &acl);
-        let class = snapshot.classes.ordinal(name, &collection, &acl);
-        let mut partition = snapshot.partitions.get(&class).map_or_else(
-            || Partition::new(name, collection.clone(), Arc::new(acl)),
-            |partition| Partition::clone(partition),
-        );
+        let name = ClassId::derive(&snapshot.key, collection, &acl);
+        let class = snapshot.classes.ordinal(name, collection, &acl);
+        if !snapshot.partitions.contains_key(&class) {
+            let partition = Partition::new(name, collection.clone(), Arc::new(acl));
+            snapshot.partitions.insert_mut(class, Arc::new(partition));
+        }
+        // Copied by the first change of a list, changed in place by the others: nobody else has seen the copy.
+        let partition = Arc::make_mut(snapshot.partitions.get_mut(&class).expect("it was just put there"));
         let acl = partition.acl.clone();
         let record =
             Arc::new(DocumentRecord { collection: collection.clone(), id: id.clone(), acl, info, chunks, class });
         partition.documents.insert_mut(id.clone(), record.clone());
-        snapshot.partitions.insert_mut(class, Arc::new(partition));
-        let mut documents = snapshot.documents.get(&collection).cloned().unwrap_or_else(Documents::new_sync);
+        if !snapshot.documents.contains_key(collection) {
+            snapshot.documents.insert_mut(collection.clone(), Documents::new_sync());
+        }
+        let documents = snapshot.documents.get_mut(collection).expect("it was just put there");
         documents.insert_mut(id.clone(), record);
-        snapshot.documents.insert_mut(collection, documents);
         self.touched.entry(class).or_default().came.insert(id);
     }
 
     fn remove(&mut self, collection: &CollectionId, document: &DocumentId) {
         let snapshot = &mut self.snapshot;
         let Some(record) = snapshot.document(collection, document).cloned() else { return };
-        if let Some(mut documents) = snapshot.documents.get(collection).cloned() {
+        if let Some(documents) = snapshot.documents.get_mut(collection) {
             documents.remove_mut(document);
-            snapshot.documents.insert_mut(collection.clone(), documents);
         }
-        let partition = snapshot.partitions.get(&record.class).expect("a live document has a partition");
-        let mut partition = Partition::clone(partition);
-        partition.documents.remove_mut(document);
-        snapshot.partitions.insert_mut(record.class, Arc::new(partition));
-        self.touched.entry(record.class).or_default().left.insert(document.clone());
+        let partition = snapshot.partitions.get_mut(&record.class).expect("a live document has a partition");
+        Arc::make_mut(partition).documents.remove_mut(document);
+        let touched = self.touched.entry(record.class).or_default();
+        // What came with this list of changes is in no segment yet.
+        if !touched.came.remove(document) {
+            touched.left.extend(record.chunks.iter().map(|chunk| chunk.id));
+        }
     }
 
-    fn finish(mut self) -> Snapshot {
-        let mut analyzer = Analyzer::default();
-        for (class, documents) in &self.touched {
-            let partition = self.snapshot.partitions.get(class).expect("a touched class has a partition");
-            let mut partition = Partition::clone(partition);
+    fn finish(mut self, analyzer: &mut Analyzer, options: &EngineOptions) -> Snapshot {
+        for (class, touched) in &self.touched {
+            let partition = self.snapshot.partitions.get_mut(class).expect("a touched class has a partition");
+            let partition = Arc::make_mut(partition);
             if partition.documents.is_empty() {
                 self.snapshot.classes.remove(partition.class, &partition.collection, &partition.acl);
                 self.snapshot.partitions.remove_mut(class);
             } else {
-                partition.reindex(documents, &mut analyzer);
-                self.snapshot.partitions.insert_mut(*class, Arc::new(partition));
+                partition.reindex(touched, analyzer, options);
             }
         }
         self.snapshot

@@ -10,8 +10,8 @@ use std::{
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 use ringfence_indexes::{
     Acl, AttributeValue, Change, Collection, CollectionId, Condition, Document, DocumentChunk, DocumentId,
-    DocumentInfo, Engine, EngineError, Filter, Hit, Mode, Principal, Requirement, SearchRequest, Selection, Subject,
-    TenantId, Timestamp, Vector, VectorSource,
+    DocumentInfo, Engine, EngineError, EngineOptions, Filter, Hit, Mode, Principal, Requirement, SearchRequest,
+    Selection, Subject, TenantId, Timestamp, Vector, VectorSource,
 };
 use ringfence_ingest::{PreparedChunk, UntrustedText};
 use serde_json::json;
@@ -146,7 +146,11 @@ fn plans() -> impl Strategy<Value = Vec<Plan>> {
 }
 
 fn engine(readers: [u8; 3]) -> Engine {
-    let engine = Engine::new();
+    engine_with(EngineOptions::default(), readers)
+}
+
+fn engine_with(options: EngineOptions, readers: [u8; 3]) -> Engine {
+    let engine = Engine::with_options(options);
     engine.create_tenant(&tenant(), [7; 32], 0);
     let collections = (0..).zip(readers).map(|(index, readers)| settings(index, readers));
     engine.apply(&tenant(), 1, collections.collect()).unwrap();
@@ -159,6 +163,12 @@ fn put(engine: &Engine, plans: &[Plan], batch: usize) {
         let changes = plans.iter().map(|plan| Change::PutDocument(plan.document())).collect();
         engine.apply(&tenant(), 2, changes).unwrap();
     }
+}
+
+/// Segments of packed lists, of tantivy indexes, and of both.
+fn options() -> impl Strategy<Value = EngineOptions> {
+    prop_oneof![Just(usize::MAX), Just(0), 2_usize..12]
+        .prop_map(|inverted_rows_min| EngineOptions { inverted_rows_min })
 }
 
 /// Everything that a caller sees of an answer, scores by their bits.
@@ -224,18 +234,21 @@ proptest! {
         words in prop::collection::vec(0..WORDS.len(), 0..4),
         vector in vectors(),
         batches in (1_usize..50, 1_usize..50),
+        options in (options(), options(), options()),
     ) {
         let subject = subject(who, clearance);
         let (visible, _): (Vec<_>, Vec<_>) = plans.iter().cloned().partition(|plan| readable(plan, &subject, readers));
-        let small = engine(readers);
+        let small = engine_with(options.0, readers);
         put(&small, &visible, batches.0);
 
-        let full = engine(readers);
+        let full = engine_with(options.1, readers);
         put(&full, &history, batches.1);
         for plan in &history {
             full.apply(&tenant(), 3, vec![plan.delete()]).unwrap();
         }
-        put(&full, &plans, batches.1);
+        // Every document is replaced once, some of them within the list of changes that brought them.
+        let doubled: Vec<Plan> = plans.iter().flat_map(|plan| [plan.clone(), plan.clone()]).collect();
+        put(&full, &doubled, batches.1);
 
         let query = words.iter().map(|word| WORDS[*word]).collect::<Vec<_>>().join(" ");
         let vector = vector.and_then(|values| Vector::new(values).ok());
@@ -243,7 +256,7 @@ proptest! {
         assert_eq!(ask(&small), ask(&full));
 
         // A restart replays the same documents in one batch and another order.
-        let replayed = engine(readers);
+        let replayed = engine_with(options.2, readers);
         let reversed: Vec<Plan> = plans.iter().rev().cloned().collect();
         put(&replayed, &reversed, usize::MAX);
         assert_eq!(ask(&replayed), ask(&full));

@@ -1,8 +1,11 @@
 //! Words: what a text is cut into, the postings of a segment, and BM25 over a scope.
 //!
 //! Every class has postings of its own, so a search never passes over the words of documents that the reader may not see:
-//! not in its statistics and not in its time. General search libraries keep one dictionary for all documents and count the deleted ones.
+//! not in its statistics and not in its time. tantivy cuts the text and holds the postings of large segments; the scores are ours,
+//! because tantivy counts deleted documents and breaks ties by where they lie.
 
 pub(crate) mod analyzer;
 pub(crate) mod bm25;
+mod inverted;
+mod packed;
 pub(crate) mod postings;

@@ -1,135 +1,228 @@
-//! The immutable postings of one segment: a sorted dictionary and one packed list per term.
+//! The immutable postings of one segment, in the form that fits its size. Both forms give the same rows and counts.
 
-use std::collections::BTreeMap;
+use tantivy::{postings::TermInfo, termdict::TermStreamer};
 
-/// Terms, where each one's list starts, and the lists: row gaps and counts as variable-length numbers.
-#[derive(Debug, Default)]
-pub(crate) struct Postings {
-    terms: Vec<Box<str>>,
-    /// One more than there are terms.
-    starts: Vec<usize>,
-    packed: Vec<u8>,
+use crate::lexical::{
+    analyzer::{Analyzer, Counts, TermId},
+    inverted::Inverted,
+    packed::{self, Packed},
+};
+
+/// Which rows have which term, and how often.
+#[derive(Debug)]
+pub(crate) enum Postings {
+    /// Few rows.
+    Packed(Packed),
+    /// Many rows.
+    Inverted(Inverted),
 }
+
+/// Where a term's list lies in the postings that found it.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    Packed { index: usize, count: u32 },
+    Inverted(TermInfo),
+}
+
+impl Place {
+    /// How many rows have the term.
+    pub(crate) const fn count(&self) -> u32 {
+        match self {
+            Self::Packed { count, .. } => *count,
+            Self::Inverted(info) => info.doc_freq,
+        }
+    }
+}
+
+/// What takes the lists of a segment's terms, in the order of the terms.
+type Sink<'a> = &'a mut dyn FnMut(&str, &[(u32, u32)]);
 
 impl Postings {
-    /// Builds the postings of rows given in order.
-    pub(crate) fn build<'a>(rows: impl Iterator<Item = &'a BTreeMap<Box<str>, u32>>) -> Self {
-        let mut lists: BTreeMap<&str, Writer> = BTreeMap::new();
+    /// The postings of rows given in order; a tantivy index from `inverted_rows_min` rows on.
+    pub(crate) fn build(rows: &[Counts], analyzer: &Analyzer, inverted_rows_min: usize) -> Self {
+        let mut entries: Vec<(TermId, u32, u32)> = Vec::new();
         for (row, counts) in (0_u32..).zip(rows) {
-            for (term, count) in counts {
-                lists.entry(term).or_default().push(row, *count);
-            }
+            entries.extend(counts.terms.iter().map(|(term, count)| (*term, row, *count)));
         }
-        Self::collect(lists.into_iter().map(|(term, list)| (term.into(), list)))
+        entries.sort_unstable();
+        let mut lists: Vec<&[(TermId, u32, u32)]> = entries.chunk_by(|left, right| left.0 == right.0).collect();
+        lists.sort_unstable_by_key(|list| analyzer.term(list[0].0));
+        Self::collect(rows.len(), inverted_rows_min, |sink| {
+            let mut list = Vec::new();
+            for entries in lists {
+                list.clear();
+                list.extend(entries.iter().map(|(_, row, count)| (*row, *count)));
+                sink(analyzer.term(entries[0].0), &list);
+            }
+        })
     }
 
-    /// The postings of several segments, one after the other; `rows` gives each old row its new one, rising, or none.
-    pub(crate) fn merge(parts: &[(&Self, Vec<Option<u32>>)]) -> Self {
-        let mut lists: BTreeMap<&str, Writer> = BTreeMap::new();
-        for (postings, rows) in parts {
-            for (index, term) in postings.terms.iter().enumerate() {
-                for (row, count) in postings.list(index) {
-                    let new = usize::try_from(row).ok().and_then(|row| rows[row]);
-                    if let Some(new) = new {
-                        lists.entry(term).or_default().push(new, count);
+    /// The postings of several segments, one after the other, for this many rows in all;
+    /// `rows` gives each old row its new one, rising, or none.
+    pub(crate) fn merge(parts: &[(&Self, Vec<Option<u32>>)], rows: usize, inverted_rows_min: usize) -> Self {
+        let mut cursors: Vec<Cursor<'_>> = parts.iter().map(|(postings, _)| Cursor::new(postings)).collect();
+        Self::collect(rows, inverted_rows_min, |sink| {
+            let mut list = Vec::new();
+            let mut term = String::new();
+            loop {
+                let Some(next) = cursors.iter().filter_map(Cursor::term).min() else { return };
+                term.clear();
+                term.push_str(next);
+                list.clear();
+                for (cursor, (_, new)) in cursors.iter_mut().zip(parts) {
+                    if cursor.term() == Some(&term) {
+                        cursor.read(|row, count| list.extend(new[row as usize].map(|row| (row, count))));
+                        cursor.advance();
                     }
                 }
+                if !list.is_empty() {
+                    sink(&term, &list);
+                }
+            }
+        })
+    }
+
+    fn collect(rows: usize, inverted_rows_min: usize, produce: impl FnOnce(Sink<'_>)) -> Self {
+        if rows >= inverted_rows_min {
+            return Self::Inverted(Inverted::build(u32::try_from(rows).expect("a segment has fewer rows"), produce));
+        }
+        let mut builder = packed::Builder::default();
+        produce(&mut |term, list| builder.push(term, list));
+        Self::Packed(builder.finish())
+    }
+
+    /// Where the list of a term lies, if a row has it.
+    pub(crate) fn find(&self, term: &str) -> Option<Place> {
+        match self {
+            Self::Packed(packed) => packed.find(term).map(|index| Place::Packed { index, count: packed.count(index) }),
+            Self::Inverted(inverted) => inverted.find(term).map(Place::Inverted),
+        }
+    }
+
+    /// The rows at a place that [`Self::find`] gave, rising, and how often each has the term.
+    pub(crate) fn read(&self, place: &Place, each: impl FnMut(u32, u32)) {
+        match (self, place) {
+            (Self::Packed(packed), Place::Packed { index, .. }) => packed.read(*index, each),
+            (Self::Inverted(inverted), Place::Inverted(info)) => inverted.read(info, each),
+            _ => debug_assert!(false, "a place belongs to the postings that gave it"),
+        }
+    }
+}
+
+/// Walks through the terms of a segment.
+enum Cursor<'a> {
+    Packed { packed: &'a Packed, index: usize },
+    Inverted { inverted: &'a Inverted, terms: Box<TermStreamer<'a>>, done: bool },
+}
+
+impl<'a> Cursor<'a> {
+    fn new(postings: &'a Postings) -> Self {
+        match postings {
+            Postings::Packed(packed) => Self::Packed { packed, index: 0 },
+            Postings::Inverted(inverted) => {
+                let mut terms = Box::new(inverted.terms());
+                let done = !terms.advance();
+                Self::Inverted { inverted, terms, done }
             }
         }
-        Self::collect(lists.into_iter().map(|(term, list)| (term.into(), list)))
     }
 
-    fn collect(lists: impl Iterator<Item = (Box<str>, Writer)>) -> Self {
-        let mut postings = Self { starts: vec![0], ..Self::default() };
-        for (term, list) in lists {
-            postings.terms.push(term);
-            postings.packed.extend_from_slice(&list.packed);
-            postings.starts.push(postings.packed.len());
-        }
-        postings.packed.shrink_to_fit();
-        postings
-    }
-
-    /// The rows that have a term, rising, and how often.
-    pub(crate) fn rows(&self, term: &str) -> impl Iterator<Item = (u32, u32)> {
-        let index = self.terms.binary_search_by(|candidate| (**candidate).cmp(term)).ok();
-        index.into_iter().flat_map(|index| self.list(index))
-    }
-
-    fn list(&self, index: usize) -> Reader<'_> {
-        Reader { packed: &self.packed[self.starts[index]..self.starts[index + 1]], row: 0 }
-    }
-}
-
-#[derive(Default)]
-struct Writer {
-    packed: Vec<u8>,
-    row: u32,
-}
-
-impl Writer {
-    fn push(&mut self, row: u32, count: u32) {
-        self.number(row - self.row);
-        self.number(count);
-        self.row = row;
-    }
-
-    fn number(&mut self, mut number: u32) {
-        while number >= 0x80 {
-            self.packed.push(u8::try_from(number & 0x7f).expect("seven bits") | 0x80);
-            number >>= 7;
-        }
-        self.packed.push(u8::try_from(number).expect("seven bits"));
-    }
-}
-
-struct Reader<'a> {
-    packed: &'a [u8],
-    row: u32,
-}
-
-impl Reader<'_> {
-    fn number(&mut self) -> Option<u32> {
-        let (mut number, mut shift) = (0, 0);
-        loop {
-            let (byte, rest) = self.packed.split_first()?;
-            self.packed = rest;
-            number |= u32::from(byte & 0x7f) << shift;
-            if *byte < 0x80 {
-                return Some(number);
+    fn term(&self) -> Option<&str> {
+        match self {
+            Self::Packed { packed, index } => (*index < packed.len()).then(|| packed.term(*index)),
+            Self::Inverted { terms, done, .. } => {
+                (!done).then(|| std::str::from_utf8(terms.key()).expect("terms are text"))
             }
-            shift += 7;
         }
     }
-}
 
-impl Iterator for Reader<'_> {
-    type Item = (u32, u32);
+    fn read(&self, each: impl FnMut(u32, u32)) {
+        match self {
+            Self::Packed { packed, index } => packed.read(*index, each),
+            Self::Inverted { inverted, terms, .. } => inverted.read(terms.value(), each),
+        }
+    }
 
-    fn next(&mut self) -> Option<Self::Item> {
-        self.row += self.number()?;
-        Some((self.row, self.number()?))
+    fn advance(&mut self) {
+        match self {
+            Self::Packed { index, .. } => *index += 1,
+            Self::Inverted { terms, done, .. } => *done = !terms.advance(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::{any, prop, proptest};
+
     use super::*;
 
-    fn counts(terms: &[(&str, u32)]) -> BTreeMap<Box<str>, u32> {
-        terms.iter().map(|(term, count)| ((*term).into(), *count)).collect()
+    fn build(rows: &[Vec<u8>], inverted_rows_min: usize) -> Postings {
+        let mut analyzer = Analyzer::default();
+        let text = |words: &Vec<u8>| words.iter().map(|word| format!("w{word} ")).collect::<String>();
+        let counts: Vec<Counts> = rows.iter().map(|words| analyzer.count([text(words).as_str()])).collect();
+        Postings::build(&counts, &analyzer, inverted_rows_min)
     }
 
-    #[test]
-    fn gives_back_what_was_put_in_and_merges() {
-        let rows = [counts(&[("a", 1), ("b", 300)]), counts(&[]), counts(&[("b", 2)])];
-        let postings = Postings::build(rows.iter());
-        assert_eq!(postings.rows("b").collect::<Vec<_>>(), [(0, 300), (2, 2)]);
-        assert_eq!(postings.rows("c").count(), 0);
-        let other = Postings::build([counts(&[("b", 7), ("c", 1)])].iter());
-        let merged = Postings::merge(&[(&postings, vec![None, Some(0), Some(1)]), (&other, vec![Some(2)])]);
-        assert_eq!(merged.rows("b").collect::<Vec<_>>(), [(1, 2), (2, 7)]);
-        assert_eq!(merged.rows("a").count(), 0);
-        assert_eq!(merged.rows("c").collect::<Vec<_>>(), [(2, 1)]);
+    /// Everything that postings hold, read by walking and checked against finding.
+    fn lists(postings: &Postings) -> BTreeMap<String, Vec<(u32, u32)>> {
+        let mut cursor = Cursor::new(postings);
+        let mut all = BTreeMap::new();
+        while let Some(term) = cursor.term().map(str::to_owned) {
+            let mut walked = Vec::new();
+            cursor.read(|row, count| walked.push((row, count)));
+            let place = postings.find(&term).unwrap();
+            let mut found = Vec::new();
+            postings.read(&place, |row, count| found.push((row, count)));
+            assert_eq!((&walked, walked.len()), (&found, place.count() as usize));
+            all.insert(term, walked);
+            cursor.advance();
+        }
+        assert!(postings.find("never").is_none());
+        all
+    }
+
+    fn expected(rows: &[Vec<u8>]) -> BTreeMap<String, Vec<(u32, u32)>> {
+        let mut all: BTreeMap<String, Vec<(u32, u32)>> = BTreeMap::new();
+        for (row, words) in (0..).zip(rows) {
+            let mut counts: BTreeMap<u8, u32> = BTreeMap::new();
+            words.iter().for_each(|word| *counts.entry(*word).or_default() += 1);
+            for (word, count) in counts {
+                all.entry(format!("w{word}")).or_default().push((row, count));
+            }
+        }
+        all
+    }
+
+    proptest! {
+        #![proptest_config(proptest::test_runner::Config { cases: 64, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn both_forms_hold_the_same_and_merge_alike(
+            parts in prop::collection::vec(prop::collection::vec(prop::collection::vec(0_u8..6, 0..9), 0..300), 1..4),
+            forms in any::<u8>(),
+            kept in 1_usize..5,
+        ) {
+            let mut survivors: Vec<Vec<u8>> = Vec::new();
+            let mut maps = Vec::new();
+            let mut built = Vec::new();
+            for (index, rows) in parts.iter().enumerate() {
+                let postings = build(rows, if forms & (1 << index) == 0 { usize::MAX } else { 0 });
+                assert_eq!(lists(&postings), expected(rows));
+                built.push(postings);
+                let map = rows.iter().enumerate().map(|(row, words)| (row % kept == 0).then(|| {
+                    survivors.push(words.clone());
+                    u32::try_from(survivors.len() - 1).unwrap()
+                }));
+                maps.push(map.collect::<Vec<_>>());
+            }
+            let merged: Vec<_> = built.iter().zip(maps).collect();
+            for inverted_rows_min in [0, usize::MAX] {
+                let merged = Postings::merge(&merged, survivors.len(), inverted_rows_min);
+                assert_eq!(lists(&merged), expected(&survivors));
+            }
+        }
     }
 }

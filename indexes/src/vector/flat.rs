@@ -12,9 +12,13 @@ use crate::{
     segment::LiveSegment,
     vector::{
         Vector,
+        kernel::Kernel,
         quantize::{Codes, ROUNDING, quantize},
     },
 };
+
+/// Rows whose products are made before their bounds are looked at: they stay in the nearest cache.
+const BLOCK_ROWS: usize = 256;
 
 /// A row and its cosine.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,80 +34,113 @@ pub(crate) fn rank(left: (f32, ChunkId), right: (f32, ChunkId)) -> Ordering {
     right.0.total_cmp(&left.0).then_with(|| left.1.cmp(&right.1))
 }
 
-/// The `count` rows nearest to the query, among the rows that pass of the segments with these indices.
+/// The `count` rows nearest to the query, in no order, among the rows that pass of the segments that `takes_part` names.
 pub(crate) fn search(
-    segments: &[LiveSegment],
-    indices: &[usize],
+    segments: &[&LiveSegment],
+    takes_part: impl Fn(usize) -> bool,
     query: &Vector,
     count: usize,
     passes: impl Fn(usize, usize) -> bool,
 ) -> Vec<Neighbour> {
-    let mut bounds = Vec::new();
-    let codes = quantize(query, i16::from);
-    for index in indices {
-        if segments[*index].segment.vectors.dimensions == query.dimensions() {
-            scan(*index, &segments[*index], &codes, &passes, &mut bounds);
+    let scan = Scan { kernel: Kernel::detect(), query: quantize(query) };
+    let mut open = Open::new(count);
+    let mut products = Vec::with_capacity(BLOCK_ROWS);
+    for (index, live) in segments.iter().enumerate() {
+        if live.segment.vectors.dimensions == query.dimensions() && takes_part(index) {
+            scan.segment(index, live, &passes, &mut products, &mut open);
         }
     }
-    let floor = kth_largest(bounds.iter().map(|bound| bound.lower).collect(), count);
-    let mut neighbours: Vec<Neighbour> = Vec::new();
-    for bound in bounds.iter().filter(|bound| bound.upper >= floor) {
-        let chunk = &segments[bound.segment].segment.rows[bound.row].chunk;
+    let compare = |(index, row): (usize, usize)| {
+        let chunk = &segments[index].segment.rows[row].chunk;
         let vector = chunk.vector.as_ref().expect("only rows with a vector have codes");
-        let score = vector.cosine(query);
-        neighbours.push(Neighbour { segment: bound.segment, row: bound.row, score, id: chunk.id });
-    }
-    neighbours.sort_unstable_by(|left, right| rank((left.score, left.id), (right.score, right.id)));
-    neighbours.truncate(count);
+        Neighbour { segment: index, row, score: vector.cosine(query), id: chunk.id }
+    };
+    let mut neighbours: Vec<Neighbour> = open.finish().map(compare).collect();
+    best(&mut neighbours, count, |neighbour| (neighbour.score, neighbour.id));
     neighbours
 }
 
-struct Bound {
-    segment: usize,
-    row: usize,
-    lower: f32,
-    upper: f32,
+/// Keeps the best `count`, in no order.
+pub(crate) fn best<T>(items: &mut Vec<T>, count: usize, key: impl Fn(&T) -> (f32, ChunkId)) {
+    if count < items.len() {
+        items.select_nth_unstable_by(count, |left, right| rank(key(left), key(right)));
+        items.truncate(count);
+    }
 }
 
-fn scan(
-    index: usize,
-    live: &LiveSegment,
-    query: &Codes<i16>,
-    passes: &impl Fn(usize, usize) -> bool,
-    bounds: &mut Vec<Bound>,
-) {
-    let vectors = &live.segment.vectors;
-    let products = dot_all(&vectors.codes, &query.codes);
-    for (position, product) in products.into_iter().enumerate() {
-        let row = usize::try_from(vectors.rows[position]).expect("32 bits fit");
-        if !live.is_live(row) || !passes(index, row) {
-            continue;
+struct Scan {
+    kernel: Kernel,
+    query: Codes,
+}
+
+impl Scan {
+    fn segment(
+        &self,
+        index: usize,
+        live: &LiveSegment,
+        passes: &impl Fn(usize, usize) -> bool,
+        products: &mut Vec<i32>,
+        open: &mut Open,
+    ) {
+        let vectors = &live.segment.vectors;
+        let blocks = vectors.codes.chunks(BLOCK_ROWS * vectors.stride());
+        for (start, codes) in (0..).step_by(BLOCK_ROWS).zip(blocks) {
+            self.kernel.dot(codes, &self.query.codes, products);
+            let end = start + products.len();
+            let rows = products.iter().zip(&vectors.scales[start..end]).zip(&vectors.residuals[start..end]);
+            for (offset, ((product, scale), residual)) in rows.enumerate() {
+                #[expect(clippy::cast_precision_loss, reason = "the rounding is within the margin kept")]
+                let estimate = *product as f32 * (scale * self.query.scale);
+                let margin = residual + self.query.residual * (1.0 + residual) + ROUNDING;
+                if estimate + margin < open.floor {
+                    continue;
+                }
+                let row = vectors.rows[start + offset] as usize;
+                if live.is_live(row) && passes(index, row) {
+                    open.push(index, row, estimate - margin, estimate + margin);
+                }
+            }
         }
-        let residual = vectors.residuals[position];
-        #[expect(clippy::cast_precision_loss, reason = "the rounding is within the margin kept")]
-        let estimate = product as f32 * vectors.scales[position] * query.scale;
-        let margin = residual + query.residual * (1.0 + residual) + ROUNDING;
-        bounds.push(Bound { segment: index, row, lower: estimate - margin, upper: estimate + margin });
     }
 }
 
-/// The k-th largest of some numbers, or a number below all if there are fewer.
-fn kth_largest(mut numbers: Vec<f32>, k: usize) -> f32 {
-    if numbers.len() < k || k == 0 {
-        return f32::NEG_INFINITY;
-    }
-    *numbers.select_nth_unstable_by(k - 1, |left, right| right.total_cmp(left)).1
+/// The rows that may be among the best `count`, as far as the scan has come.
+struct Open {
+    count: usize,
+    /// Below this no upper bound can belong to the best.
+    floor: f32,
+    /// The best lower bounds, up to twice `count` of them.
+    lowers: Vec<f32>,
+    rows: Vec<(f32, usize, usize)>,
 }
 
-/// The dot product of every row with the query. Whole numbers: any order of adding gives the same.
-fn dot_all(codes: &[i8], query: &[i16]) -> Vec<i32> {
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            let dot = |row: &[i8]| -> i32 {
-                row.iter().zip(query).map(|(code, query)| i32::from(i16::from(*code)) * i32::from(*query)).sum()
-            };
-            codes.chunks_exact(query.len()).map(dot).collect()
-        },
-    )
+impl Open {
+    fn new(count: usize) -> Self {
+        Self { count: count.max(1), floor: f32::NEG_INFINITY, lowers: Vec::new(), rows: Vec::new() }
+    }
+
+    fn push(&mut self, segment: usize, row: usize, lower: f32, upper: f32) {
+        self.rows.push((upper, segment, row));
+        if lower > self.floor {
+            self.lowers.push(lower);
+            if self.lowers.len() >= self.count.saturating_mul(2) {
+                self.raise();
+            }
+        }
+    }
+
+    fn raise(&mut self) {
+        let last = self.count - 1;
+        let (_, floor, _) = self.lowers.select_nth_unstable_by(last, |left, right| right.total_cmp(left));
+        self.floor = *floor;
+        self.lowers.truncate(self.count);
+    }
+
+    fn finish(mut self) -> impl Iterator<Item = (usize, usize)> {
+        if self.lowers.len() >= self.count {
+            self.raise();
+        }
+        let floor = self.floor;
+        self.rows.into_iter().filter(move |(upper, ..)| *upper >= floor).map(|(_, segment, row)| (segment, row))
+    }
 }

@@ -1,9 +1,10 @@
 //! Vectors of unit length and the exact search among them.
 //!
-//! [`quantize`] makes the int8 rows that a scan reads, [`flat`] the scan itself.
+//! [`quantize`] makes the int8 rows that a scan reads, [`kernel`] multiplies them, [`flat`] is the scan itself.
 //! A graph for very large classes would enter where `flat::search` is called for one class, and nowhere else.
 
 pub(crate) mod flat;
+mod kernel;
 pub(crate) mod quantize;
 
 use std::{fmt, sync::Arc};

@@ -1,0 +1,123 @@
+//! Postings of a small segment: one sorted dictionary and one packed list per term, three allocations in all.
+//!
+//! A tenant may have a class for each document. Postings of a few rows therefore cost little more than their bytes.
+
+use std::ops::Range;
+
+/// Where a term's bytes and its list end; they begin where those of the term before it end.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ends {
+    term: u32,
+    list: u32,
+}
+
+/// A sorted dictionary and its lists: the count of rows, then row gaps and counts as variable-length numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Packed {
+    terms: Box<str>,
+    ends: Box<[Ends]>,
+    lists: Box<[u8]>,
+}
+
+/// Takes lists in the order of their terms.
+#[derive(Default)]
+pub(crate) struct Builder {
+    terms: String,
+    ends: Vec<Ends>,
+    lists: Vec<u8>,
+}
+
+impl Builder {
+    /// The next term with its rows, rising, and how often each has it.
+    pub(crate) fn push(&mut self, term: &str, rows: &[(u32, u32)]) {
+        self.terms.push_str(term);
+        write(&mut self.lists, small(rows.len()));
+        let mut last = 0;
+        for (row, count) in rows {
+            write(&mut self.lists, row - last);
+            write(&mut self.lists, *count);
+            last = *row;
+        }
+        self.ends.push(Ends { term: small(self.terms.len()), list: small(self.lists.len()) });
+    }
+
+    pub(crate) fn finish(self) -> Packed {
+        Packed { terms: self.terms.into(), ends: self.ends.into(), lists: self.lists.into() }
+    }
+}
+
+/// A segment has at most some thousand rows of at most some thousand bytes.
+fn small(length: usize) -> u32 {
+    u32::try_from(length).expect("a segment's postings stay far below 4 GiB")
+}
+
+impl Packed {
+    /// Where the list of a term lies.
+    pub(crate) fn find(&self, term: &str) -> Option<usize> {
+        let (mut low, mut high) = (0, self.ends.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.term(middle).cmp(term) {
+                std::cmp::Ordering::Equal => return Some(middle),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+
+    /// How many terms there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The term at a place of the dictionary.
+    pub(crate) fn term(&self, index: usize) -> &str {
+        &self.terms[self.range(index, |ends| ends.term)]
+    }
+
+    /// How many rows have the term.
+    pub(crate) fn count(&self, index: usize) -> u32 {
+        read(&mut self.list(index))
+    }
+
+    /// The rows that have the term, rising, and how often.
+    pub(crate) fn read(&self, index: usize, mut each: impl FnMut(u32, u32)) {
+        let mut list = self.list(index);
+        let mut row = 0;
+        for _ in 0..read(&mut list) {
+            row += read(&mut list);
+            each(row, read(&mut list));
+        }
+    }
+
+    fn list(&self, index: usize) -> &[u8] {
+        &self.lists[self.range(index, |ends| ends.list)]
+    }
+
+    fn range(&self, index: usize, end: impl Fn(Ends) -> u32) -> Range<usize> {
+        let start = index.checked_sub(1).map_or(0, |before| end(self.ends[before]));
+        start as usize..end(self.ends[index]) as usize
+    }
+}
+
+fn write(out: &mut Vec<u8>, mut number: u32) {
+    while number >= 0x80 {
+        out.push(u8::try_from(number & 0x7f).expect("seven bits") | 0x80);
+        number >>= 7;
+    }
+    out.push(u8::try_from(number).expect("seven bits"));
+}
+
+fn read(packed: &mut &[u8]) -> u32 {
+    let (mut number, mut shift) = (0, 0);
+    while let Some((byte, rest)) = packed.split_first() {
+        *packed = rest;
+        number |= u32::from(byte & 0x7f) << shift;
+        if *byte < 0x80 {
+            break;
+        }
+        shift += 7;
+    }
+    number
+}
