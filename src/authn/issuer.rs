@@ -36,6 +36,8 @@ pub struct Issuer {
     pub groups_optional: bool,
     /// Attribute name → claim.
     pub attributes: BTreeMap<String, String>,
+    /// A claim that holds an object of attributes, whatever their names: the development issuer's.
+    pub attributes_claim: Option<String>,
     /// What its tokens may do at most.
     pub scopes: Scopes,
     /// The claim that narrows the scopes.

@@ -4,6 +4,7 @@
 
 mod acting;
 mod caller;
+mod development;
 mod issuer;
 mod key_record;
 mod keyring;
@@ -27,6 +28,7 @@ pub use jsonwebtoken::Algorithm;
 
 pub use self::{
     caller::{Authenticated, Caller, Credential, Operator, TokenFacts},
+    development::{DevelopmentClaims, DevelopmentIssuer, TTL_SECONDS_MAX},
     issuer::{Issuer, IssuerKeys, KeySetError, SECRET_BYTES_MIN, TenantSource},
     key_record::{KeyKind, KeyRecord},
     keyring::{KeyHasher, Keyring, NewKey, key_id_of},
@@ -237,3 +239,6 @@ const fn assert_verified(
 ) -> Subject {
     Subject::assert_verified(tenant, principals, attributes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,6 +44,7 @@ impl World {
             groups_claim: Some("groups".into()),
             groups_optional: false,
             attributes: BTreeMap::from([("clearance".into(), "clearance".into())]),
+            attributes_claim: None,
             scopes: Scopes::from_names(["search", "read"]).unwrap(),
             scope_claim: None,
             leeway_seconds: 60,

@@ -196,7 +196,12 @@ fn group_principal(name: &str) -> Option<Principal> {
 }
 
 fn read_attributes(claims: &Map<String, Value>, issuer: &Issuer) -> Option<BTreeMap<String, AttributeValue>> {
-    let present = issuer.attributes.iter().filter_map(|(name, claim)| Some((name, claims.get(claim)?)));
+    let object = match issuer.attributes_claim.as_ref().and_then(|claim| claims.get(claim)) {
+        None => None,
+        Some(value) => Some(value.as_object()?),
+    };
+    let mapped = issuer.attributes.iter().filter_map(|(name, claim)| Some((name, claims.get(claim)?)));
+    let present = object.into_iter().flatten().chain(mapped);
     present.map(|(name, value)| Some((name.clone(), attribute_value(value)?))).collect()
 }
 

@@ -36,6 +36,12 @@ impl Config {
                 "listen on 127.0.0.1, configure [tls], or set `behind_proxy = true` where a proxy terminates TLS",
             ));
         }
+        if self.development_issuer && (!self.listen.ip().is_loopback() || self.behind_proxy) {
+            return Err(UnsafeConfig::new(
+                "`development_issuer = true` accepts tokens that anybody with the data directory can mint, and others could reach this server",
+                "set `development_issuer = false` and configure an [[issuer]], or listen on 127.0.0.1 without `behind_proxy`",
+            ));
+        }
         if let Some(tls) = &self.tls {
             check_private_file(&tls.key_file)?;
         }

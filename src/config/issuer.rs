@@ -114,6 +114,7 @@ impl IssuerConfig {
             groups_claim: self.groups_claim.clone(),
             groups_optional: self.groups_optional,
             attributes: self.attributes.clone(),
+            attributes_claim: None,
             scopes,
             scope_claim: self.scope_claim.clone(),
             leeway_seconds: i64::from(self.leeway_seconds),

@@ -21,7 +21,9 @@ pub const FILE: &str = "ringfence.toml";
 /// Every environment variable starts with this; `__` stands between the steps of a name.
 const ENVIRONMENT_PREFIX: &str = "RINGFENCE_";
 /// Variables that the command line reads, not the configuration.
-const ENVIRONMENT_OF_COMMANDS: [&str; 4] = ["KEY", "SERVER", "CONFIG", "LOG"];
+const ENVIRONMENT_OF_COMMANDS: [&str; 4] = ["KEY", "SERVER", "CONFIG", "DEEP"];
+/// What `ringfence init` writes: every setting with its default and its meaning.
+const TEMPLATE: &str = include_str!("template.toml");
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Deserialize)]
@@ -39,6 +41,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// How much is allowed.
     pub limits: LimitsConfig,
+    /// Whether tokens of `ringfence token mint` are accepted; only on loopback.
+    pub development_issuer: bool,
     /// Issuers of tokens.
     pub issuer: Vec<IssuerConfig>,
     /// Browsers of other origins.
@@ -146,6 +150,7 @@ impl Default for Config {
             tls: None,
             audit: AuditConfig::default(),
             limits: LimitsConfig::default(),
+            development_issuer: false,
             issuer: Vec::new(),
             cors: CorsConfig::default(),
             metrics: MetricsConfig::default(),
@@ -205,23 +210,65 @@ impl Config {
             Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(source) => return Err(ConfigError::Unreadable { path, source }),
         };
-        let mut table: toml::Table = toml::from_str(&text).map_err(|error| ConfigError::Invalid(error.to_string()))?;
+        let in_file = |error: &dyn std::fmt::Display| {
+            ConfigError::Invalid(format!("`{}`: {}", path.display(), error.to_string().trim()))
+        };
+        let mut table: toml::Table = toml::from_str(&text).map_err(|error| in_file(&error))?;
+        // Tried alone first, so that an error is told with its line, which is lost once the environment is merged in.
+        toml::from_str::<Self>(&text).map_err(|error| in_file(&error))?;
+        if !text.is_empty() {
+            resolve_paths(&mut table, path.parent().unwrap_or(Path::new("")));
+        }
         for (name, value) in environment {
             let Some(name) = name.strip_prefix(ENVIRONMENT_PREFIX) else { continue };
             if !ENVIRONMENT_OF_COMMANDS.contains(&name) {
                 set(&mut table, &name.to_lowercase(), value)?;
             }
         }
-        table.try_into().map_err(|error: toml::de::Error| ConfigError::Invalid(error.to_string()))
+        table.try_into().map_err(|error: toml::de::Error| {
+            ConfigError::Invalid(format!("with RINGFENCE_* over it: {}", error.to_string().trim()))
+        })
+    }
+
+    /// The text of a configuration file that sets these two and explains everything else.
+    #[must_use]
+    pub fn template(listen: SocketAddr, data_dir: &Path) -> String {
+        let quoted = toml::Value::from(data_dir.display().to_string()).to_string();
+        TEMPLATE.replace("{listen}", &listen.to_string()).replace("{data_dir}", &quoted)
     }
 }
 
-/// Sets `a__b` to a value, read as TOML where it is a number or truth value, else as a text.
+/// Makes relative paths of a file start at its folder, the default place of the data too.
+fn resolve_paths(table: &mut toml::Table, folder: &Path) {
+    let default = toml::Value::from(Config::default().data_dir.display().to_string());
+    table.entry("data_dir").or_insert(default);
+    resolve(table, "data_dir", folder);
+    if let Some(toml::Value::Table(tls)) = table.get_mut("tls") {
+        resolve(tls, "cert_file", folder);
+        resolve(tls, "key_file", folder);
+    }
+    for issuer in table.get_mut("issuer").and_then(toml::Value::as_array_mut).into_iter().flatten() {
+        if let toml::Value::Table(issuer) = issuer {
+            resolve(issuer, "jwks_file", folder);
+            resolve(issuer, "secret_file", folder);
+        }
+    }
+}
+
+fn resolve(table: &mut toml::Table, name: &str, folder: &Path) {
+    if let Some(toml::Value::String(path)) = table.get_mut(name) {
+        *path = folder.join(&*path).display().to_string();
+    }
+}
+
+/// Sets `a__b` to a value, read as TOML where it is a number, a truth value or a list, else as a text.
 fn set(table: &mut toml::Table, name: &str, value: &str) -> Result<(), ConfigError> {
     let (first, rest) = name.split_once("__").map_or((name, None), |(first, rest)| (first, Some(rest)));
     let Some(rest) = rest else {
-        let number = value.parse().map(toml::Value::Integer).ok();
-        let parsed = number.or_else(|| value.parse().map(toml::Value::Boolean).ok());
+        let parsed = toml::from_str::<toml::Table>(&format!("value = {value}")).ok();
+        let parsed = parsed
+            .and_then(|mut table| table.remove("value"))
+            .filter(|value| matches!(value, toml::Value::Integer(_) | toml::Value::Boolean(_) | toml::Value::Array(_)));
         table.insert(first.to_owned(), parsed.unwrap_or_else(|| value.into()));
         return Ok(());
     };
@@ -266,7 +313,54 @@ mod tests {
             assert!(matches!(load(text, &[]), Err(ConfigError::Invalid(_))), "{text}");
         }
         assert!(load("", &[("RINGFENCE_NOTHING", "1")]).is_err());
+        assert!(load("listen = 1", &[]).unwrap_err().to_string().contains("line 1"));
         assert!(Config::load(Some(Path::new("/nonexistent/x.toml")), &BTreeMap::new()).is_err());
+    }
+
+    #[test]
+    fn lists_come_from_the_environment_too() {
+        let config = load("", &[("RINGFENCE_CORS__ORIGINS", "[\"https://a.example\"]")]).unwrap();
+        assert_eq!(config.cors.origins, ["https://a.example"]);
+        assert!(load("", &[("RINGFENCE_LISTEN__PORT", "1"), ("RINGFENCE_LISTEN", "127.0.0.1:1")]).is_err());
+    }
+
+    #[test]
+    fn paths_of_a_file_start_at_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(FILE);
+        for (text, expected) in [("behind_proxy = true", "ringfence-data"), ("data_dir = \"d\"", "d")] {
+            fs::write(&file, text).unwrap();
+            assert_eq!(Config::load(Some(&file), &BTreeMap::new()).unwrap().data_dir, folder.path().join(expected));
+        }
+        let environment = BTreeMap::from([("RINGFENCE_DATA_DIR".to_owned(), "e".to_owned())]);
+        assert_eq!(Config::load(Some(&file), &environment).unwrap().data_dir, Path::new("e"));
+        fs::write(&file, "data_dir = \"/d\"\n[tls]\ncert_file = \"c\"\nkey_file = \"/k\"").unwrap();
+        let config = Config::load(Some(&file), &BTreeMap::new()).unwrap();
+        let tls = config.tls.unwrap();
+        assert_eq!((config.data_dir.as_path(), tls.key_file.as_path()), (Path::new("/d"), Path::new("/k")));
+        assert_eq!(tls.cert_file, folder.path().join("c"));
+    }
+
+    /// What the template shows commented out must be what holds without it.
+    #[test]
+    fn the_template_says_what_the_defaults_are() {
+        let default = format!("{:?}", Config::default());
+        let text = Config::template(Config::default().listen, &Config::default().data_dir);
+        let whole: String =
+            text.lines().map(|line| format!("{}\n", line.strip_prefix("#= ").unwrap_or(line))).collect();
+        for text in [&text, &whole] {
+            let config: Config = toml::from_str(text).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(format!("{config:?}"), default);
+        }
+        // What has no default is shown as an example, and must be valid as well.
+        let examples: String =
+            text.lines().filter_map(|line| line.strip_prefix("#: ")).fold(String::new(), |mut all, line| {
+                all.push_str(line);
+                all.push('\n');
+                all
+            });
+        let config: Config = toml::from_str(&examples).unwrap_or_else(|error| panic!("{error}"));
+        assert!(config.tls.is_some() && config.metrics.listen.is_some() && config.issuer.len() == 1);
     }
 
     #[test]
@@ -275,6 +369,7 @@ mod tests {
         check_unsafe("listen = \"0.0.0.0:7300\"", "unencrypted");
         assert!(load("listen = \"0.0.0.0:7300\"\nbehind_proxy = true", &[]).unwrap().check().is_ok());
         check_unsafe("[cors]\norigins = [\"*\"]\ncredentials = true", "any website");
+        check_unsafe("development_issuer = true\nbehind_proxy = true", "development_issuer");
         check_unsafe("[metrics]\nlisten = \"0.0.0.0:9\"", "without a credential");
         let issuer = "[[issuer]]\nissuer = \"a\"\naudience = \"b\"\n";
         check_unsafe(&format!("{issuer}algorithms = [\"none\"]\ntenant = \"t\""), "no algorithm");

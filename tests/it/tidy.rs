@@ -19,8 +19,8 @@ const HOMES: &[(&str, &str)] = &[
 
 /// The modules of the server, lowest layer first: a module uses its own layer and those below.
 const LAYERS: &[&[&str]] = &[
-    &["acl_form", "clock", "config", "entropy", "error", "seal", "telemetry"],
-    &["audit", "authn", "authz", "catalog", "commit", "context", "embed", "release", "store"],
+    &["acl_form", "clock", "entropy", "error", "seal"],
+    &["audit", "authn", "authz", "catalog", "commit", "config", "context", "embed", "release", "store", "telemetry"],
     &["administration", "ingestion", "retrieval"],
     &["app", "http"],
     &["cli", "lib", "main"],
