@@ -53,10 +53,22 @@ impl Acl {
         now: Timestamp,
     ) -> bool {
         let matches = |named: &BTreeSet<Principal>| named.iter().any(|principal| principals.contains(principal));
-        matches(&self.allow)
-            && !matches(&self.deny)
-            && self.require.iter().all(|requirement| requirement.holds(attributes))
-            && self.is_open_at(now)
+        matches(&self.allow) && !matches(&self.deny) && self.requires_no_more_than(attributes) && self.is_open_at(now)
+    }
+
+    /// Whether every requirement holds for these attributes.
+    pub(crate) fn requires_no_more_than(&self, attributes: &BTreeMap<String, AttributeValue>) -> bool {
+        self.require.iter().all(|requirement| requirement.holds(attributes))
+    }
+
+    /// Whether it asks for more than principals.
+    pub(crate) fn has_conditions(&self) -> bool {
+        !self.require.is_empty() || self.has_window()
+    }
+
+    /// Whether the time decides.
+    pub(crate) const fn has_window(&self) -> bool {
+        self.not_before.is_some() || self.expires_at.is_some()
     }
 
     /// Whether `now` lies inside the window.

@@ -3,12 +3,19 @@
 //! A policy is evaluated once per class, and only on the classes that name one of the reader's principals:
 //! inverted bitmaps lead from a principal to its classes, so the cost follows what the reader may see.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use roaring::RoaringBitmap;
-use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
+use rpds::HashTrieMapSync;
 
-use crate::{acl::Acl, id::CollectionId, principal::Principal};
+use crate::{
+    acl::Acl,
+    id::CollectionId,
+    principal::{AttributeValue, Principal},
+};
 
 /// A class's name: a keyed hash of its collection and canonical ACL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +38,10 @@ pub(crate) struct ClassIndex {
     taken: RoaringBitmap,
     allow: HashTrieMapSync<Principal, RoaringBitmap>,
     deny: HashTrieMapSync<Principal, RoaringBitmap>,
-    collections: RedBlackTreeMapSync<CollectionId, RoaringBitmap>,
+    collections: HashTrieMapSync<CollectionId, RoaringBitmap>,
+    /// The classes whose ACL asks for more than principals.
+    conditional: RoaringBitmap,
+    conditions: HashTrieMapSync<u32, Arc<Acl>>,
 }
 
 impl Default for ClassIndex {
@@ -41,20 +51,33 @@ impl Default for ClassIndex {
             taken: RoaringBitmap::new(),
             allow: HashTrieMapSync::new_sync(),
             deny: HashTrieMapSync::new_sync(),
-            collections: RedBlackTreeMapSync::new_sync(),
+            collections: HashTrieMapSync::new_sync(),
+            conditional: RoaringBitmap::new(),
+            conditions: HashTrieMapSync::new_sync(),
         }
     }
 }
 
 impl ClassIndex {
-    /// The ordinal of a class, which is given one if it has none yet.
-    pub(crate) fn ordinal(&mut self, id: ClassId, collection: &CollectionId, acl: &Acl) -> u32 {
-        if let Some(ordinal) = self.ordinals.get(&id) {
-            return *ordinal;
-        }
+    /// How many classes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ordinals.size()
+    }
+
+    /// The ordinal of a class that has one.
+    pub(crate) fn find(&self, id: &ClassId) -> Option<u32> {
+        self.ordinals.get(id).copied()
+    }
+
+    /// Gives a new class an ordinal.
+    pub(crate) fn insert(&mut self, id: ClassId, collection: &CollectionId, acl: &Arc<Acl>) -> u32 {
         let ordinal = self.free_ordinal();
         self.taken.insert(ordinal);
         self.ordinals.insert_mut(id, ordinal);
+        if acl.has_conditions() {
+            self.conditional.insert(ordinal);
+            self.conditions.insert_mut(ordinal, acl.clone());
+        }
         self.mark(collection, acl, |bitmap| {
             bitmap.insert(ordinal);
         });
@@ -77,9 +100,11 @@ impl ClassIndex {
 
     /// Forgets a class that has no documents left.
     pub(crate) fn remove(&mut self, id: ClassId, collection: &CollectionId, acl: &Acl) {
-        let Some(ordinal) = self.ordinals.get(&id).copied() else { return };
+        let Some(ordinal) = self.find(&id) else { return };
         self.ordinals.remove_mut(&id);
         self.taken.remove(ordinal);
+        self.conditional.remove(ordinal);
+        self.conditions.remove_mut(&ordinal);
         self.mark(collection, acl, |bitmap| {
             bitmap.remove(ordinal);
         });
@@ -87,40 +112,68 @@ impl ClassIndex {
 
     fn mark(&mut self, collection: &CollectionId, acl: &Acl, change: impl Fn(&mut RoaringBitmap)) {
         for (index, principals) in [(&mut self.allow, &acl.allow), (&mut self.deny, &acl.deny)] {
-            for principal in principals {
-                let mut bitmap = index.get(principal).cloned().unwrap_or_default();
-                change(&mut bitmap);
-                if bitmap.is_empty() {
-                    index.remove_mut(principal);
-                } else {
-                    index.insert_mut(principal.clone(), bitmap);
-                }
+            principals.iter().for_each(|principal| mark(index, principal, &change));
+        }
+        mark(&mut self.collections, collection, &change);
+    }
+
+    /// The classes of these collections that someone with these principals and attributes may read:
+    /// those of all times, and those with a window, which is not looked at. Each rising.
+    ///
+    /// Decides as [`Acl::permits`] does. The bitmaps stand for its first two conditions, so that a class costs a bit.
+    pub(crate) fn decide<'a>(
+        &self,
+        principals: &BTreeSet<Principal>,
+        attributes: &BTreeMap<String, AttributeValue>,
+        collections: impl Iterator<Item = &'a CollectionId>,
+    ) -> (Vec<u32>, Vec<u32>) {
+        let candidates = self.candidates(principals, collections);
+        let mut always = &candidates - &self.conditional;
+        let mut windowed = Vec::new();
+        for class in &candidates & &self.conditional {
+            let Some(acl) = self.conditions.get(&class) else { continue };
+            if !acl.requires_no_more_than(attributes) {
+                continue;
+            }
+            if acl.has_window() {
+                windowed.push(class);
+            } else {
+                always.insert(class);
             }
         }
-        let mut bitmap = self.collections.get(collection).cloned().unwrap_or_default();
-        change(&mut bitmap);
-        if bitmap.is_empty() {
-            self.collections.remove_mut(collection);
-        } else {
-            self.collections.insert_mut(collection.clone(), bitmap);
-        }
+        (always.iter().collect(), windowed)
     }
 
     /// The classes of these collections that allow one of these principals and deny none.
-    pub(crate) fn candidates<'a>(
+    fn candidates<'a>(
         &self,
         principals: &BTreeSet<Principal>,
         collections: impl Iterator<Item = &'a CollectionId>,
     ) -> RoaringBitmap {
         let union = |index: &HashTrieMapSync<Principal, RoaringBitmap>| {
-            principals
-                .iter()
-                .filter_map(|principal| index.get(principal))
-                .fold(RoaringBitmap::new(), |all, one| all | one)
+            let named = principals.iter().filter_map(|principal| index.get(principal));
+            named.fold(RoaringBitmap::new(), |all, one| all | one)
         };
         let readable = collections
             .filter_map(|collection| self.collections.get(collection))
             .fold(RoaringBitmap::new(), |all, one| all | one);
-        (union(&self.allow) & readable) - union(&self.deny)
+        let denied = if self.deny.is_empty() { RoaringBitmap::new() } else { union(&self.deny) };
+        (union(&self.allow) & readable) - denied
+    }
+}
+
+/// Changes a bitmap in place where this index alone has it.
+fn mark<K: Clone + Eq + std::hash::Hash>(
+    index: &mut HashTrieMapSync<K, RoaringBitmap>,
+    key: &K,
+    change: impl Fn(&mut RoaringBitmap),
+) {
+    if !index.contains_key(key) {
+        index.insert_mut(key.clone(), RoaringBitmap::new());
+    }
+    let bitmap = index.get_mut(key).expect("it was just put there");
+    change(bitmap);
+    if bitmap.is_empty() {
+        index.remove_mut(key);
     }
 }

@@ -122,7 +122,7 @@ impl Engine {
     /// A collection's settings, for the path that writes; readers ask their [`Scope`].
     #[must_use]
     pub fn collection(&self, tenant: &TenantId, collection: &CollectionId) -> Option<Arc<Collection>> {
-        self.snapshot(tenant)?.collections.get(collection).cloned()
+        self.snapshot(tenant)?.policy.collections.get(collection).cloned()
     }
 
     /// Every document's [fingerprint](crate::Document::fingerprint), to compare the index with the store.

@@ -1,7 +1,8 @@
 //! Scopes: what one subject may read of one snapshot, and the reading itself.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
     fmt,
     ops::Bound,
     sync::Arc,
@@ -15,9 +16,10 @@ use crate::{
     fusion,
     id::{CollectionId, DocumentId},
     partition::Partition,
-    principal::{Principal, Subject},
+    principal::Subject,
     search::{Hit, SearchRequest},
-    snapshot::Snapshot,
+    segment::LiveSegment,
+    snapshot::{Readable, Snapshot},
 };
 
 /// The partitions of one snapshot that one subject may read.
@@ -29,23 +31,41 @@ use crate::{
 /// ```
 pub struct Scope {
     snapshot: Arc<Snapshot>,
-    /// The subject's principals with all their groups.
-    principals: BTreeSet<Principal>,
+    /// What the subject may read whatever the time; shared with other scopes of the same reader.
+    readable: Arc<Readable>,
+    /// The classes with a window that is open now, rising.
+    open: Vec<(u32, Arc<Partition>)>,
     selection: Selection,
-    collections: BTreeMap<CollectionId, Arc<Collection>>,
-    partitions: BTreeMap<u32, Arc<Partition>>,
 }
 
 impl Scope {
     pub(crate) fn resolve(snapshot: Arc<Snapshot>, subject: &Subject, selection: &Selection, now: Timestamp) -> Self {
-        let principals = snapshot.directory.closure(subject.principals());
-        let mut collections = snapshot.readable_collections(&principals);
-        collections.retain(|id, _| selection.contains(id));
-        let candidates = snapshot.classes.candidates(&principals, collections.keys());
-        let partitions = candidates.iter().filter_map(|class| Some((class, snapshot.partitions.get(&class)?.clone())));
-        let permitted = |partition: &Arc<Partition>| partition.acl.permits(&principals, subject.attributes(), now);
-        let partitions = partitions.filter(|(_, partition)| permitted(partition)).collect();
-        Self { snapshot, principals, selection: selection.clone(), collections, partitions }
+        let readable = snapshot.readable(subject, selection);
+        let is_open = |(_, partition): &&(u32, Arc<Partition>)| partition.acl.is_open_at(now);
+        let open = readable.windowed.iter().filter(is_open).cloned().collect();
+        let scope = Self { snapshot, readable, open, selection: selection.clone() };
+        debug_assert!(
+            scope.partitions().all(|partition| {
+                let decision = &scope.readable.decision;
+                partition.acl.permits(&decision.principals, subject.attributes(), now)
+                    && decision.collections.contains_key(&partition.collection)
+            }),
+            "the index of classes decides as the policy does"
+        );
+        scope
+    }
+
+    fn partitions(&self) -> impl Iterator<Item = &Arc<Partition>> {
+        self.readable.always.iter().chain(&self.open).map(|(_, partition)| partition)
+    }
+
+    fn holds(&self, class: u32) -> bool {
+        let has = |classes: &[(u32, Arc<Partition>)]| classes.binary_search_by_key(&class, |(class, _)| *class).is_ok();
+        has(&self.readable.always) || has(&self.open)
+    }
+
+    fn collections(&self) -> &BTreeMap<CollectionId, Arc<Collection>> {
+        &self.readable.decision.collections
     }
 
     /// The store's revision that this scope shows. It counts others' doings, so it never leaves the server.
@@ -57,20 +77,21 @@ impl Scope {
     /// The selected collections whose readers include the subject, in order.
     #[must_use]
     pub fn readable_collections(&self) -> Vec<CollectionId> {
-        self.collections.keys().cloned().collect()
+        self.collections().keys().cloned().collect()
     }
 
     /// Whether the subject is among a selected collection's readers.
     #[must_use]
     pub fn may_read_collection(&self, collection: &CollectionId) -> bool {
-        self.collections.contains_key(collection)
+        self.collections().contains_key(collection)
     }
 
     /// Whether the subject is among a selected collection's writers.
     #[must_use]
     pub fn may_write_collection(&self, collection: &CollectionId) -> bool {
-        let settings = self.snapshot.collections.get(collection).filter(|_| self.selection.contains(collection));
-        settings.is_some_and(|settings| !settings.writers.is_disjoint(&self.principals))
+        let settings = self.snapshot.policy.collections.get(collection);
+        let settings = settings.filter(|_| self.selection.contains(collection));
+        settings.is_some_and(|settings| !settings.writers.is_disjoint(&self.readable.decision.principals))
     }
 
     /// The best passages, best first.
@@ -78,14 +99,9 @@ impl Scope {
     /// # Errors
     /// None today: a query that means nothing finds nothing.
     pub fn search(&self, request: &SearchRequest<'_>) -> Result<Vec<Hit>, EngineError> {
-        let mut segments = Vec::new();
-        let mut sources = Vec::new();
-        for partition in self.partitions.values() {
-            let settings = self.collections.get(&partition.collection);
-            let source = settings.expect("a permitted partition lies in a readable collection").vectors;
-            sources.extend(partition.segments.iter().map(|_| source));
-            segments.extend(&partition.segments);
-        }
+        let (always, open) = (self.readable.segments(), self.readable.segments_of(&self.open));
+        let segments: Vec<&LiveSegment> = always.segments.iter().chain(&open.segments).collect();
+        let sources: Vec<_> = always.sources.iter().chain(&open.sources).copied().collect();
         Ok(fusion::search(&segments, &sources, request))
     }
 
@@ -93,20 +109,26 @@ impl Scope {
     #[must_use]
     pub fn fetch(&self, collection: &CollectionId, document: &DocumentId) -> Option<DocumentView> {
         let record = self.snapshot.document(collection, document)?;
-        self.partitions.contains_key(&record.class).then(|| record.clone())
+        self.holds(record.class).then(|| record.clone())
     }
 
     /// Readable documents of a collection in the order of their ids, after one of them.
     #[must_use]
     pub fn documents(&self, collection: &CollectionId, after: Option<&DocumentId>, limit: usize) -> Vec<DocumentView> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut found: Vec<DocumentView> = Vec::new();
-        for partition in self.partitions.values().filter(|partition| partition.collection == *collection) {
-            let range = partition.documents.range::<DocumentId, _>((start, Bound::Unbounded));
-            found.extend(range.take(limit).map(|(_, document)| document.clone()));
+        let classes = self.partitions().filter(|partition| partition.collection == *collection);
+        let ranges = classes.map(|partition| partition.documents.range::<DocumentId, _>((start, Bound::Unbounded)));
+        let mut ranges: Vec<_> = ranges.map(|range| range.map(|(_, document)| document)).collect();
+        // The next document of each class, the smallest on top.
+        let mut next: BinaryHeap<Reverse<(&DocumentId, usize)>> = BinaryHeap::with_capacity(ranges.len());
+        let mut heads: Vec<Option<&DocumentView>> = ranges.iter_mut().map(Iterator::next).collect();
+        next.extend(heads.iter().enumerate().filter_map(|(class, head)| Some(Reverse((&head.as_ref()?.id, class)))));
+        let mut found = Vec::new();
+        while let Some(Reverse((_, class))) = next.pop().filter(|_| found.len() < limit) {
+            found.extend(heads[class].cloned());
+            heads[class] = ranges[class].next();
+            next.extend(heads[class].map(|document| Reverse((&document.id, class))));
         }
-        found.sort_unstable_by(|left, right| left.id.cmp(&right.id));
-        found.truncate(limit);
         found
     }
 
@@ -132,6 +154,6 @@ fn says_the_same(now: &DocumentRecord, hit: &Hit) -> bool {
 
 impl fmt::Debug for Scope {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Scope({} partitions)", self.partitions.len())
+        write!(formatter, "Scope({} partitions)", self.partitions().count())
     }
 }

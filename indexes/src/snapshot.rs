@@ -1,20 +1,18 @@
 //! Snapshots: immutable states of one tenant. They share their structure, so a write copies little.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::sync::{Arc, OnceLock};
 
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 
 use crate::{
-    class::ClassIndex,
-    collection::Collection,
-    directory::Directory,
+    collection::{Selection, VectorSource},
     document::DocumentRecord,
     id::{CollectionId, DocumentId},
+    memory::{Memory, ReaderKey},
     partition::Partition,
-    principal::Principal,
+    policy::{Decision, Policy},
+    principal::Subject,
+    segment::LiveSegment,
 };
 
 /// The live documents of one collection.
@@ -25,13 +23,25 @@ pub(crate) type Documents = RedBlackTreeMapSync<DocumentId, Arc<DocumentRecord>>
 pub(crate) struct Snapshot {
     pub(crate) epoch: u64,
     pub(crate) key: [u8; 32],
-    pub(crate) collections: RedBlackTreeMapSync<CollectionId, Arc<Collection>>,
-    /// From a principal to the collections that name it as a reader.
-    pub(crate) readers: HashTrieMapSync<Principal, BTreeSet<CollectionId>>,
+    pub(crate) policy: Arc<Policy>,
     pub(crate) documents: RedBlackTreeMapSync<CollectionId, Documents>,
-    pub(crate) classes: ClassIndex,
     pub(crate) partitions: HashTrieMapSync<u32, Arc<Partition>>,
-    pub(crate) directory: Directory,
+    readable: Memory<Readable>,
+}
+
+/// A decision with the partitions of one snapshot that it opens.
+pub(crate) struct Readable {
+    pub(crate) decision: Arc<Decision>,
+    pub(crate) always: Vec<(u32, Arc<Partition>)>,
+    pub(crate) windowed: Vec<(u32, Arc<Partition>)>,
+    segments: OnceLock<Segments>,
+}
+
+/// The segments of some partitions, and where the vectors of each come from.
+#[derive(Default)]
+pub(crate) struct Segments {
+    pub(crate) segments: Vec<LiveSegment>,
+    pub(crate) sources: Vec<VectorSource>,
 }
 
 impl Snapshot {
@@ -39,12 +49,10 @@ impl Snapshot {
         Self {
             epoch,
             key,
-            collections: RedBlackTreeMapSync::new_sync(),
-            readers: HashTrieMapSync::new_sync(),
+            policy: Arc::new(Policy::empty()),
             documents: RedBlackTreeMapSync::new_sync(),
-            classes: ClassIndex::default(),
             partitions: HashTrieMapSync::new_sync(),
-            directory: Directory::default(),
+            readable: Memory::default(),
         }
     }
 
@@ -53,37 +61,40 @@ impl Snapshot {
         self.documents.get(collection)?.get(document)
     }
 
-    /// The collections that name one of these principals as a reader.
-    pub(crate) fn readable_collections(
-        &self,
-        principals: &BTreeSet<Principal>,
-    ) -> BTreeMap<CollectionId, Arc<Collection>> {
-        let names = principals.iter().filter_map(|principal| self.readers.get(principal)).flatten();
-        names.filter_map(|name| Some((name.clone(), self.collections.get(name)?.clone()))).collect()
+    /// The partitions that a subject may read, some of them while their window is open.
+    pub(crate) fn readable(&self, subject: &Subject, selection: &Selection) -> Arc<Readable> {
+        let reader = ReaderKey::of(&self.key, subject, selection);
+        if let Some(readable) = self.readable.recall(&reader) {
+            return readable;
+        }
+        let decision = self.policy.decide(reader, subject, selection);
+        let partitions = |classes: &[u32]| {
+            let found = classes.iter().filter_map(|class| Some((*class, self.partitions.get(class)?.clone())));
+            found.collect::<Vec<_>>()
+        };
+        let (always, windowed) = (partitions(&decision.always), partitions(&decision.windowed));
+        let weight = 2 * decision.weight();
+        let readable = Arc::new(Readable { decision, always, windowed, segments: OnceLock::new() });
+        self.readable.keep(reader, readable.clone(), weight, self.policy.memory_limit());
+        readable
+    }
+}
+
+impl Readable {
+    /// The segments that may be read at any time.
+    pub(crate) fn segments(&self) -> &Segments {
+        self.segments.get_or_init(|| self.segments_of(&self.always))
     }
 
-    /// Creates or replaces a collection's settings, or removes them.
-    pub(crate) fn set_collection(&mut self, id: &CollectionId, collection: Option<Arc<Collection>>) {
-        let before = self.collections.get(id).map(|collection| collection.readers.clone()).unwrap_or_default();
-        let after = collection.as_ref().map(|collection| collection.readers.clone()).unwrap_or_default();
-        for principal in before.symmetric_difference(&after) {
-            let mut names = self.readers.get(principal).cloned().unwrap_or_default();
-            if after.contains(principal) {
-                names.insert(id.clone());
-            } else {
-                names.remove(id);
-            }
-            if names.is_empty() {
-                self.readers.remove_mut(principal);
-            } else {
-                self.readers.insert_mut(principal.clone(), names);
-            }
+    /// The segments of these partitions.
+    pub(crate) fn segments_of(&self, partitions: &[(u32, Arc<Partition>)]) -> Segments {
+        let mut all = Segments::default();
+        for (_, partition) in partitions {
+            let settings = self.decision.collections.get(&partition.collection);
+            let source = settings.expect("a permitted partition lies in a readable collection").vectors;
+            all.segments.extend(partition.segments.iter().cloned());
+            all.sources.resize(all.segments.len(), source);
         }
-        match collection {
-            Some(collection) => self.collections.insert_mut(id.clone(), collection),
-            None => {
-                self.collections.remove_mut(id);
-            }
-        }
+        all
     }
 }

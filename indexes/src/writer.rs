@@ -16,6 +16,7 @@ use crate::{
     lexical::analyzer::Analyzer,
     options::EngineOptions,
     partition::{Partition, Touched},
+    policy::Policy,
     sketch::Sketch,
     snapshot::{Documents, Snapshot},
 };
@@ -28,7 +29,8 @@ pub(crate) fn apply(
     analyzer: &mut Analyzer,
     options: &EngineOptions,
 ) -> Result<Snapshot, EngineError> {
-    let mut writer = Writer { snapshot: Snapshot { epoch, ..snapshot.clone() }, touched: BTreeMap::new() };
+    let mut writer = Writer { snapshot: snapshot.clone(), touched: BTreeMap::new() };
+    writer.snapshot.epoch = epoch;
     for change in changes {
         writer.change(change)?;
     }
@@ -49,20 +51,20 @@ impl Writer {
             Change::PutDocument(document) => self.put_document(document)?,
             Change::DeleteDocument { collection, document } => self.remove(&collection, &document),
             Change::SetAcl { collection, document, acl, version } => self.set_acl(&collection, &document, acl, version),
-            Change::PutGroup { group, members } => self.snapshot.directory.put(&group, members),
-            Change::DeleteGroup { group } => self.snapshot.directory.put(&group, BTreeSet::new()),
+            Change::PutGroup { group, members } => self.policy().directory.put(&group, members),
+            Change::DeleteGroup { group } => self.policy().directory.put(&group, BTreeSet::new()),
         }
         Ok(())
     }
 
     fn put_collection(&mut self, collection: Collection) -> Result<(), EngineError> {
-        let before = self.snapshot.collections.get(&collection.id);
+        let before = self.snapshot.policy.collections.get(&collection.id);
         let changes_space = before.is_some_and(|before| before.vectors != collection.vectors);
         if changes_space && self.snapshot.documents.get(&collection.id).is_some_and(|documents| !documents.is_empty()) {
             return Err(EngineError::VectorSource(collection.id));
         }
         let id = collection.id.clone();
-        self.snapshot.set_collection(&id, Some(Arc::new(collection)));
+        self.policy().set_collection(&id, Some(Arc::new(collection)));
         Ok(())
     }
 
@@ -73,11 +75,11 @@ impl Writer {
             self.remove(id, &document);
         }
         self.snapshot.documents.remove_mut(id);
-        self.snapshot.set_collection(id, None);
+        self.policy().set_collection(id, None);
     }
 
     fn put_document(&mut self, document: Document) -> Result<(), EngineError> {
-        let collection = self.snapshot.collections.get(&document.collection);
+        let collection = self.snapshot.policy.collections.get(&document.collection);
         let collection = collection.ok_or_else(|| EngineError::NoCollection(document.collection.clone()))?;
         let expected = collection.vectors.dimensions();
         for vector in document.chunks.iter().filter_map(|chunk| chunk.vector.as_ref()) {
@@ -108,13 +110,15 @@ impl Writer {
     ) {
         let snapshot = &mut self.snapshot;
         let name = ClassId::derive(&snapshot.key, collection, &acl);
-        let class = snapshot.classes.ordinal(name, collection, &acl);
-        if !snapshot.partitions.contains_key(&class) {
-            let partition = Partition::new(name, collection.clone(), Arc::new(acl));
+        let class = snapshot.policy.classes.find(&name).unwrap_or_else(|| {
+            let acl = Arc::new(acl);
+            let class = Arc::make_mut(&mut snapshot.policy).classes.insert(name, collection, &acl);
+            let partition = Partition::new(name, collection.clone(), acl);
             snapshot.partitions.insert_mut(class, Arc::new(partition));
-        }
+            class
+        });
         // Copied by the first change of a list, changed in place by the others: nobody else has seen the copy.
-        let partition = Arc::make_mut(snapshot.partitions.get_mut(&class).expect("it was just put there"));
+        let partition = Arc::make_mut(snapshot.partitions.get_mut(&class).expect("a class has a partition"));
         let acl = partition.acl.clone();
         let record =
             Arc::new(DocumentRecord { collection: collection.clone(), id: id.clone(), acl, info, chunks, class });
@@ -142,12 +146,18 @@ impl Writer {
         }
     }
 
+    /// The policy, to be changed: a copy of the published one, with nothing decided yet.
+    fn policy(&mut self) -> &mut Policy {
+        Arc::make_mut(&mut self.snapshot.policy)
+    }
+
     fn finish(mut self, analyzer: &mut Analyzer, options: &EngineOptions) -> Snapshot {
         for (class, touched) in &self.touched {
             let partition = self.snapshot.partitions.get_mut(class).expect("a touched class has a partition");
             let partition = Arc::make_mut(partition);
             if partition.documents.is_empty() {
-                self.snapshot.classes.remove(partition.class, &partition.collection, &partition.acl);
+                let classes = &mut Arc::make_mut(&mut self.snapshot.policy).classes;
+                classes.remove(partition.class, &partition.collection, &partition.acl);
                 self.snapshot.partitions.remove_mut(class);
             } else {
                 partition.reindex(touched, analyzer, options);

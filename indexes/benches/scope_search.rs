@@ -1,0 +1,237 @@
+//! Searches by size of scope, beside a plain comparison of all permitted vectors in the same run: read the ratios.
+//!
+//! `RINGFENCE_BENCH_CHUNKS` sets how many chunks the tenant has (80,000 if unset), `RINGFENCE_BENCH_SEED` the seed.
+
+mod workload;
+
+use std::hint::black_box;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use ringfence_indexes::{Engine, EngineOptions, Filter, Mode, Scope, SearchRequest, Selection, Timestamp};
+use workload::{DIMENSIONS, Query, Workload, collection, document, principal, subject, tenant};
+
+const NOW: Timestamp = Timestamp(1);
+const TOP_K: usize = 10;
+const BATCH: usize = 500;
+/// The shares of the tenant that a user may read, and what they are called.
+const BUCKETS: [(&str, f64, f64); 4] = [("0.5", 0.0, 0.005), ("5", 0.005, 0.05), ("20", 0.05, 0.2), ("60", 0.2, 1.0)];
+
+fn setting(name: &str, otherwise: usize) -> usize {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
+}
+
+fn workload(chunks: usize) -> Workload {
+    Workload::new(chunks, setting("RINGFENCE_BENCH_SEED", 7) as u64)
+}
+
+fn filled(engine: Engine, workload: &Workload) -> Engine {
+    let engine = workload::engine(engine);
+    for (epoch, changes) in (2..).zip(workload.changes(BATCH)) {
+        engine.apply(&tenant(), epoch, changes).expect("documents can be put");
+    }
+    engine
+}
+
+fn search(scope: &Scope, query: &Query, mode: Mode) -> usize {
+    let request = SearchRequest {
+        query: &query.text,
+        builtin_vector: None,
+        client_vector: Some(&query.vector),
+        mode,
+        filter: &Filter::default(),
+        top_k: TOP_K,
+        max_per_document: None,
+        collapse_duplicates: false,
+    };
+    scope.search(&request).expect("a search finds what there is").len()
+}
+
+/// The permitted rows in one block of f32, compared one after the other: what a program without an index does.
+struct BruteForce(Vec<f32>);
+
+impl BruteForce {
+    fn of(workload: &Workload, user: usize) -> Self {
+        let classes = &workload.users[user].classes;
+        let rows = workload.chunks.iter().filter(|chunk| classes.contains(&chunk.class));
+        Self(rows.flat_map(|chunk| chunk.vector.values().to_vec()).collect())
+    }
+
+    fn search(&self, query: &[f32]) -> Vec<(f32, usize)> {
+        let mut best: Vec<(f32, usize)> = Vec::with_capacity(TOP_K + 1);
+        for (row, values) in self.0.chunks_exact(DIMENSIONS).enumerate() {
+            let score = dot(values, query);
+            if best.len() < TOP_K || score > best[TOP_K - 1].0 {
+                let at = best.partition_point(|(other, _)| *other >= score);
+                best.insert(at, (score, row));
+                best.truncate(TOP_K);
+            }
+        }
+        best
+    }
+}
+
+/// As fast as portable code is compiled for this machine.
+fn dot(left: &[f32], right: &[f32]) -> f32 {
+    const LANES: usize = 32;
+    let mut sums = [0.0_f32; LANES];
+    for (left, right) in left.as_chunks::<LANES>().0.iter().zip(right.as_chunks::<LANES>().0) {
+        for lane in 0..LANES {
+            sums[lane] += left[lane] * right[lane];
+        }
+    }
+    sums.iter().sum()
+}
+
+fn searches(criterion: &mut Criterion) {
+    let mut workload = workload(setting("RINGFENCE_BENCH_CHUNKS", 80_000));
+    let engine = filled(Engine::new(), &workload);
+    for (name, above, up_to) in BUCKETS {
+        let queries = workload.queries(64, above, up_to);
+        let mut group = criterion.benchmark_group(format!("up to {name} %"));
+        let scopes: Vec<Scope> = queries
+            .iter()
+            .map(|query| {
+                let subject = subject(&workload.users[query.user].principals);
+                engine.scope(&subject, &Selection::All, NOW).expect("the tenant exists")
+            })
+            .collect();
+        for (label, mode) in [("vector", Mode::Vector), ("keyword", Mode::Keyword), ("hybrid", Mode::Hybrid)] {
+            let mut turn = (0..queries.len()).cycle();
+            group.bench_function(label, |bencher| {
+                bencher.iter(|| turn.next().map(|index| search(&scopes[index], &queries[index], mode)));
+            });
+        }
+        let queries: Vec<_> =
+            queries.iter().take(8).map(|query| (BruteForce::of(&workload, query.user), query)).collect();
+        let mut turn = queries.iter().cycle();
+        group.bench_function("brute force f32", |bencher| {
+            bencher.iter(|| turn.next().map(|(rows, query)| black_box(rows.search(query.vector.values()))));
+        });
+        group.finish();
+    }
+    everything(criterion, &engine, &mut workload);
+}
+
+/// A caller who reads the whole tenant.
+fn everything(criterion: &mut Criterion, engine: &Engine, workload: &mut Workload) {
+    let queries = workload.queries(64, 0.0, 1.0);
+    let everybody = workload.acls.iter().flatten().cloned().collect();
+    let scope = engine.scope(&subject(&everybody), &Selection::All, NOW).expect("the tenant exists");
+    let mut group = criterion.benchmark_group("all");
+    for (label, mode) in [("vector", Mode::Vector), ("keyword", Mode::Keyword), ("hybrid", Mode::Hybrid)] {
+        let mut turn = queries.iter().cycle();
+        group.bench_function(label, |bencher| {
+            bencher.iter(|| turn.next().map(|query| search(&scope, query, mode)));
+        });
+    }
+    let rows = BruteForce(workload.chunks.iter().flat_map(|chunk| chunk.vector.values().to_vec()).collect());
+    let mut turn = queries.iter().cycle();
+    group.bench_function("brute force f32", |bencher| {
+        bencher.iter(|| turn.next().map(|query| black_box(rows.search(query.vector.values()))));
+    });
+    group.finish();
+}
+
+fn ingest(criterion: &mut Criterion) {
+    let chunks = setting("RINGFENCE_BENCH_CHUNKS", 80_000).min(20_000);
+    let workload = workload(chunks);
+    let mut group = criterion.benchmark_group("ingest");
+    group.throughput(Throughput::Elements(chunks as u64)).sample_size(10);
+    for batch in [50, 500] {
+        group.bench_function(format!("mixed classes, lists of {batch}"), |bencher| {
+            let setup = || (workload::engine(Engine::new()), workload.changes(batch));
+            let write = |(engine, batches): (Engine, Vec<Vec<_>>)| {
+                for (epoch, changes) in (2..).zip(batches) {
+                    engine.apply(&tenant(), epoch, changes).expect("documents can be put");
+                }
+                engine
+            };
+            bencher.iter_batched(setup, write, BatchSize::PerIteration);
+        });
+    }
+    group.finish();
+}
+
+/// A caller of 1,000 groups in a tenant of 10,000 classes.
+fn scopes(criterion: &mut Criterion) {
+    let engine = workload::engine(Engine::new());
+    let put = |index: usize| {
+        let allow = [principal(&format!("group:g{:05}", index % 5_000)), principal(&format!("user:u{index}"))];
+        ringfence_indexes::Change::PutDocument(document(index, "words", None, allow.into()))
+    };
+    engine.apply(&tenant(), 2, (0..10_000).map(put).collect()).expect("documents can be put");
+    let groups = (0..1_000).map(|index| principal(&format!("group:g{:05}", index * 5))).collect();
+    let subject = subject(&groups);
+    let mut group = criterion.benchmark_group("scope of 1,000 groups, 10,000 classes");
+    let resolve = || engine.scope(&subject, &Selection::All, NOW).expect("the tenant exists");
+    group.bench_function("warm", |bencher| bencher.iter(resolve));
+    let mut epoch = 3;
+    group.bench_function("after a document came", |bencher| {
+        let write = || {
+            epoch += 1;
+            engine.apply(&tenant(), epoch, vec![put(0)]).expect("documents can be put");
+        };
+        bencher.iter_batched(write, |()| resolve(), BatchSize::PerIteration);
+    });
+    let mut epoch = 1_000_000;
+    group.bench_function("after a class came", |bencher| {
+        let write = || {
+            epoch += 1;
+            let index = usize::try_from(epoch).expect("a small number");
+            engine.apply(&tenant(), epoch, vec![put(index)]).expect("documents can be put");
+        };
+        bencher.iter_batched(write, |()| resolve(), BatchSize::PerIteration);
+    });
+    group.finish();
+}
+
+/// The same words in packed lists and in tantivy indexes.
+fn forms(criterion: &mut Criterion) {
+    let mut workload = workload(setting("RINGFENCE_BENCH_CHUNKS", 80_000).min(20_000));
+    let queries = workload.queries(64, 0.0, 1.0);
+    let everybody = workload.acls.iter().flatten().cloned().collect();
+    let mut group = criterion.benchmark_group("forms of postings");
+    for rows in [0, 512, 2_048, 8_192, usize::MAX] {
+        let engine = filled(Engine::with_options(EngineOptions { inverted_rows_min: rows }), &workload);
+        let scope = engine.scope(&subject(&everybody), &Selection::All, NOW).expect("the tenant exists");
+        let mut turn = queries.iter().cycle();
+        group.bench_function(format!("tantivy from {rows} rows"), |bencher| {
+            bencher.iter(|| turn.next().map(|query| search(&scope, query, Mode::Keyword)));
+        });
+    }
+    group.finish();
+}
+
+/// One class for each document.
+fn singles(criterion: &mut Criterion) {
+    let count = setting("RINGFENCE_BENCH_CHUNKS", 80_000);
+    let mut workload = workload(count);
+    let queries = workload.queries(64, 0.0, 1.0);
+    let engine = workload::engine(Engine::new());
+    let put = |(index, chunk): (usize, &workload::Chunk)| {
+        let allow = [principal("group:all"), principal(&format!("user:x{index}"))];
+        ringfence_indexes::Change::PutDocument(document(index, &chunk.text, Some(chunk.vector.clone()), allow.into()))
+    };
+    let changes: Vec<_> = workload.chunks.iter().enumerate().map(put).collect();
+    for (epoch, changes) in (2..).zip(changes.chunks(BATCH)) {
+        engine.apply(&tenant(), epoch, changes.to_vec()).expect("documents can be put");
+    }
+    let scope =
+        engine.scope(&subject(&[principal("group:all")].into()), &Selection::All, NOW).expect("the tenant exists");
+    assert_eq!(scope.documents(&collection(), None, usize::MAX).len(), count);
+    let mut group = criterion.benchmark_group("a class for each document");
+    for (label, mode) in [("vector", Mode::Vector), ("keyword", Mode::Keyword), ("hybrid", Mode::Hybrid)] {
+        let mut turn = queries.iter().cycle();
+        group.bench_function(label, |bencher| {
+            bencher.iter(|| turn.next().map(|query| search(&scope, query, mode)));
+        });
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20).measurement_time(std::time::Duration::from_secs(2)).warm_up_time(std::time::Duration::from_millis(500));
+    targets = searches, ingest, scopes, forms, singles
+}
+criterion_main!(benches);

@@ -1,0 +1,7 @@
+//! The whole engine from outside.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+mod remembered;
+mod support;
+mod world;
