@@ -1,23 +1,39 @@
 //! The running server without its network: every part opened, caught up and joined.
 
-use std::sync::Arc;
+mod replay;
 
-use ringfence_indexes::Engine;
+use std::{
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use ringfence_indexes::{Engine, EngineError};
+use secrecy::SecretString;
 
 use crate::{
-    audit::{AuditError, AuditLog},
-    authn::Authenticator,
+    audit::{Actor, AuditError, AuditLog, SyncMode},
+    authn::{Authenticator, DevelopmentIssuer, KeyHasher, KeyKind, KeyRecord, Keyring, NewKey},
+    authz::Scopes,
     catalog::Catalog,
     clock::Clock,
-    commit::Committer,
-    config::{Config, ConfigError},
+    commit::{CommitError, Committer, CommitterParts, Write, WriteRequest},
+    config::{AuditSync, Config, ConfigError},
     embed::{Embedder, EmbedderError},
     entropy::Entropy,
     seal::{MasterKey, SealError},
     store::{Store, StoreError},
 };
 
+/// The folder of the audit logs in the data directory.
+pub const AUDIT_DIR: &str = "audit";
+/// Whoever holds a lock on this file has the data directory.
+const LOCK_FILE: &str = "lock";
+
 /// Every part of a server.
+#[derive(Debug)]
 pub struct App {
     /// The configuration.
     pub config: Config,
@@ -41,6 +57,8 @@ pub struct App {
     pub authenticator: Arc<Authenticator>,
     /// The one writer.
     pub committer: Arc<Committer>,
+    /// Held as long as the data directory is used.
+    _lock: File,
 }
 
 /// Why there is no server.
@@ -61,18 +79,133 @@ pub enum StartError {
     /// The embedder.
     #[error(transparent)]
     Embedder(#[from] EmbedderError),
+    /// The indexes refuse what the store holds.
+    #[error("the database holds what the indexes refuse")]
+    Engine(#[from] EngineError),
+    /// The first key could not be written.
+    #[error("the operator key could not be written")]
+    Commit(#[from] CommitError),
     /// Another process uses the data directory.
-    #[error("the data directory `{0}` is in use by another process")]
-    InUse(std::path::PathBuf),
+    #[error("the data directory `{}` is in use by another process", .0.display())]
+    InUse(PathBuf),
+    /// The data directory cannot be used.
+    #[error("cannot use the data directory `{}`", path.display())]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is no data directory.
+    #[error("there is no data directory `{}`; run `ringfence init` first", .0.display())]
+    NotInitialised(PathBuf),
+    /// There is a data directory already.
+    #[error("the data directory `{}` is initialised already; its operator key was shown then", .0.display())]
+    Initialised(PathBuf),
 }
 
 impl App {
+    /// Makes a data directory with its master key and database, and gives back the first operator key.
+    ///
+    /// # Errors
+    /// [`StartError`] says what cannot be made; a directory that was in use before stays as it is.
+    pub async fn init(config: Config, clock: Arc<Clock>, entropy: Arc<Entropy>) -> Result<SecretString, StartError> {
+        let path = config.data_dir.clone();
+        let fault = |source| StartError::DataDir { path: path.clone(), source };
+        if MasterKey::exists(&path) {
+            return Err(StartError::Initialised(path));
+        }
+        DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(fault)?;
+        MasterKey::create(&path, &entropy)?;
+        let app = Self::open(config, clock, entropy).await?;
+        let key = app.create_operator_key("first operator key").await?;
+        app.close().await?;
+        Ok(key)
+    }
+
     /// Opens a data directory and catches the engine up from the store.
     ///
     /// # Errors
     /// [`StartError`] says what cannot be opened.
-    pub async fn open(_config: Config, _clock: Arc<Clock>, _entropy: Arc<Entropy>) -> Result<Arc<Self>, StartError> {
-        unimplemented!("app")
+    pub async fn open(config: Config, clock: Arc<Clock>, entropy: Arc<Entropy>) -> Result<Arc<Self>, StartError> {
+        let mut issuers = config.check().map_err(ConfigError::from)?;
+        let data_dir = &config.data_dir;
+        if !MasterKey::exists(data_dir) {
+            return Err(StartError::NotInitialised(data_dir.clone()));
+        }
+        let lock = lock(data_dir)?;
+        let master = Arc::new(MasterKey::load(data_dir)?);
+        let mode = match config.audit.sync {
+            AuditSync::Background => SyncMode::Background,
+            AuditSync::Always => SyncMode::Always,
+        };
+        let audit = Arc::new(AuditLog::open(&data_dir.join(AUDIT_DIR), &master, mode, Arc::clone(&clock))?);
+        let embedder = Arc::new(Embedder::builtin()?);
+        let store = Store::open(data_dir).await?;
+        let keyring = Arc::new(Keyring::new(KeyHasher::new(master.derive("api key"))));
+        let (engine, catalog) = replay::replay(&store, &master, &keyring, &embedder).await?;
+        let committer = Committer::start(CommitterParts {
+            store: store.clone(),
+            audit: Arc::clone(&audit),
+            master: Arc::clone(&master),
+            engine: Arc::clone(&engine),
+            catalog: Arc::clone(&catalog),
+            keyring: Arc::clone(&keyring),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            embedder: embedder.fingerprint().to_owned(),
+        })
+        .await?;
+        if config.development_issuer {
+            issuers.push(DevelopmentIssuer::derive(&master).issuer());
+        }
+        let authenticator = Arc::new(Authenticator::new(keyring, issuers, Arc::clone(&clock)));
+        let committer = Arc::new(committer);
+        Ok(Arc::new(Self {
+            config,
+            clock,
+            entropy,
+            master,
+            store,
+            catalog,
+            engine,
+            embedder,
+            audit,
+            authenticator,
+            committer,
+            _lock: lock,
+        }))
+    }
+
+    /// Makes an operator key.
+    ///
+    /// # Errors
+    /// [`CommitError`] where it could not be written.
+    pub async fn create_operator_key(&self, name: &str) -> Result<SecretString, CommitError> {
+        let key = NewKey::generate(&self.entropy, self.authenticator.keyring().hasher());
+        let record = KeyRecord {
+            id: key.id,
+            tenant: None,
+            kind: KeyKind::Operator,
+            name: name.to_owned(),
+            subject: None,
+            scopes: Scopes::default(),
+            collections: None,
+            groups: std::collections::BTreeSet::new(),
+            attributes: std::collections::BTreeMap::new(),
+            networks: None,
+            expires_at: None,
+            created_at: self.clock.now(),
+            secret_hash: key.secret_hash,
+        };
+        let request = WriteRequest {
+            write: Write::CreateKey(Box::new(record)),
+            actor: Actor::server(),
+            request_id: "init".to_owned(),
+            status: 201,
+        };
+        self.committer.commit(request).await?;
+        Ok(key.key)
     }
 
     /// Finishes what was begun, signs the audit logs and closes the database.
@@ -80,6 +213,29 @@ impl App {
     /// # Errors
     /// [`AuditError`] where the logs could not be signed.
     pub async fn close(&self) -> Result<(), AuditError> {
-        unimplemented!("app")
+        self.committer.close().await;
+        if let Err(error) = self.store.close().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the log of the database could not be emptied; it is read at the next start"
+            );
+        }
+        let audit = Arc::clone(&self.audit);
+        tokio::task::spawn_blocking(move || audit.shutdown())
+            .await
+            .unwrap_or_else(|panic| Err(AuditError::Unavailable(io::Error::other(panic))))
+    }
+}
+
+/// Takes the data directory for this process; the operating system gives it back when the process ends, however it ends.
+fn lock(data_dir: &Path) -> Result<File, StartError> {
+    let fault = |source| StartError::DataDir { path: data_dir.to_owned(), source };
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).mode(0o600).open(data_dir.join(LOCK_FILE));
+    let file = file.map_err(fault)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse(data_dir.to_owned())),
+        Err(TryLockError::Error(source)) => Err(fault(source)),
     }
 }

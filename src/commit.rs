@@ -2,20 +2,148 @@
 //!
 //! A group of writes is one transaction with a savepoint each; the audit records are on disk before the commit; the engine, the catalog and the keyring are changed after it, in commit order; only then are the writes acknowledged.
 
+mod apply;
+mod effect;
+mod group;
+mod record;
+mod worker;
 mod write;
 
-pub use write::{CommitError, Committed, DocumentBody, DocumentWrite, Outcome, Write, WriteRequest};
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use ringfence_indexes::Engine;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+pub use self::write::{CommitError, Committed, DocumentBody, DocumentWrite, Outcome, Write, WriteRequest};
+use self::{effect::Derived, group::Groups, worker::Worker};
+use crate::{
+    audit::AuditLog,
+    authn::Keyring,
+    catalog::Catalog,
+    clock::Clock,
+    entropy::Entropy,
+    seal::MasterKey,
+    store::{Store, StoreError},
+};
+
+/// Writes that may wait; one more is refused at once, so that a client hears of it while it can still do something.
+const WAITING_MAX: usize = 1024;
+/// The size of a permit for waiting bytes.
+const WAITING_UNIT: usize = 1 << 10;
+/// How many bytes may wait, in units. One write of the largest size always may.
+const WAITING_UNITS_MAX: u32 = 192 << 10;
 
 /// Takes writes from many requests and makes them durable in groups.
 #[derive(Debug)]
-pub struct Committer {}
+pub struct Committer {
+    queue: mpsc::Sender<Job>,
+    waiting: Arc<Semaphore>,
+    failed: Arc<AtomicBool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the committer writes to and changes.
+#[derive(Clone, Debug)]
+pub struct CommitterParts {
+    /// What is true.
+    pub store: Store,
+    /// Where it is recorded.
+    pub audit: Arc<AuditLog>,
+    /// What all keys derive from.
+    pub master: Arc<MasterKey>,
+    /// The indexes.
+    pub engine: Arc<Engine>,
+    /// Tenants and collections.
+    pub catalog: Arc<Catalog>,
+    /// The keys that are valid.
+    pub keyring: Arc<Keyring>,
+    /// The present.
+    pub clock: Arc<Clock>,
+    /// Randomness.
+    pub entropy: Arc<Entropy>,
+    /// The fingerprint of the built-in embedder.
+    pub embedder: String,
+}
+
+/// A write that waits, or the end of all of them.
+#[derive(Debug)]
+enum Job {
+    Write(Box<Waiting>),
+    Stop,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    request: WriteRequest,
+    answer: oneshot::Sender<Result<Committed, CommitError>>,
+    /// Given back when the write is answered.
+    _room: OwnedSemaphorePermit,
+}
 
 impl Committer {
+    /// Starts the thread that writes.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the writing connection or the thread cannot be had.
+    pub async fn start(parts: CommitterParts) -> Result<Self, StoreError> {
+        let CommitterParts { store, audit, master, engine, catalog, keyring, clock, entropy, embedder } = parts;
+        let failed_io = |error: io::Error| StoreError::Failed(error.into());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed_io)?;
+        let (queue, jobs) = mpsc::channel(WAITING_MAX);
+        let failed = Arc::new(AtomicBool::new(false));
+        let derived = Derived { master, engine, catalog, keyring };
+        let writer = store.writer().await?;
+        let groups = Groups::new(writer, audit, derived, clock, entropy, embedder);
+        let worker = Worker { jobs, groups, failed: Arc::clone(&failed) };
+        let thread = std::thread::Builder::new()
+            .name("committer".to_owned())
+            .spawn(move || runtime.block_on(worker.run()))
+            .map_err(failed_io)?;
+        let waiting = Arc::new(Semaphore::new(WAITING_UNITS_MAX as usize));
+        Ok(Self { queue, waiting, failed, thread: Mutex::new(Some(thread)) })
+    }
+
     /// Makes one write durable, recorded and visible.
     ///
     /// # Errors
     /// [`CommitError`]: nothing of it happened, except where it says otherwise.
-    pub async fn commit(&self, _request: WriteRequest) -> Result<Committed, CommitError> {
-        unimplemented!("commit")
+    pub async fn commit(&self, request: WriteRequest) -> Result<Committed, CommitError> {
+        if !self.is_open() {
+            return Err(CommitError::Unavailable);
+        }
+        let units = u32::try_from(request.size() / WAITING_UNIT + 1).unwrap_or(u32::MAX).min(WAITING_UNITS_MAX);
+        let room = Arc::clone(&self.waiting).try_acquire_many_owned(units).map_err(|_| CommitError::Unavailable)?;
+        let (answer, answered) = oneshot::channel();
+        let job = Job::Write(Box::new(Waiting { request, answer, _room: room }));
+        self.queue.try_send(job).map_err(|_| CommitError::Unavailable)?;
+        // Without an answer the thread has ended: whether the write is durable shows after a restart.
+        answered.await.unwrap_or(Err(CommitError::Unavailable))
+    }
+
+    /// Whether writes are taken. After a commit of unknown outcome none are until the data directory is opened anew.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.failed.load(Ordering::SeqCst) && !self.queue.is_closed()
+    }
+
+    /// Finishes what waits and takes no more.
+    pub async fn close(&self) {
+        // It fails only where the thread has ended already.
+        let _ = self.queue.send(Job::Stop).await;
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A panic in the thread was reported when it happened.
+            let _ = tokio::task::spawn_blocking(|| thread.join()).await;
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

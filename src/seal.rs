@@ -53,6 +53,12 @@ impl MasterKey {
         Ok(key)
     }
 
+    /// Whether a data directory has a key.
+    #[must_use]
+    pub fn exists(data_dir: &Path) -> bool {
+        data_dir.join(MASTER_KEY_FILE).exists()
+    }
+
     /// Reads the key of a data directory.
     ///
     /// # Errors

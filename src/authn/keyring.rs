@@ -10,7 +10,7 @@ use std::{
 };
 
 use data_encoding::HEXLOWER;
-use ringfence_indexes::Timestamp;
+use ringfence_indexes::{TenantId, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
@@ -105,6 +105,15 @@ impl Keyring {
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Arc<KeyRecord>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// A tenant's keys by id, or the operators' keys.
+    #[must_use]
+    pub fn list(&self, tenant: Option<&TenantId>) -> Vec<Arc<KeyRecord>> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let mut records: Vec<_> = keys.values().filter(|key| key.tenant.as_ref() == tenant).cloned().collect();
+        records.sort_unstable_by(|left, right| left.id.cmp(&right.id));
+        records
     }
 
     /// The record of a key string that is genuine, unexpired and used from an allowed network.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_indexes::{Acl, CollectionId, DocumentChunk, DocumentId, Principal, TenantId};
+use ringfence_indexes::{Acl, CollectionId, DocumentChunk, DocumentId, Principal, TenantId, Timestamp};
 use ringfence_ingest::{Finding, QuarantineReason, UntrustedText};
 use serde_json::{Map, Value};
 
@@ -51,6 +51,17 @@ pub enum Write {
         collection: CollectionId,
         /// Which.
         document: DocumentId,
+    },
+    /// Deletes a document that is past its time, unless it was ingested anew since it was found to be.
+    ExpireDocument {
+        /// Whose.
+        tenant: TenantId,
+        /// Where.
+        collection: CollectionId,
+        /// Which.
+        document: DocumentId,
+        /// It goes if it was ingested before this moment.
+        ingested_before: Timestamp,
     },
     /// Changes who may read a document.
     SetAcl {
@@ -127,6 +138,7 @@ impl Write {
             | Self::PutCollection(tenant, _)
             | Self::DeleteCollection(tenant, _)
             | Self::DeleteDocument { tenant, .. }
+            | Self::ExpireDocument { tenant, .. }
             | Self::SetAcl { tenant, .. }
             | Self::PutGroup { tenant, .. }
             | Self::AddMember { tenant, .. }
@@ -137,6 +149,24 @@ impl Write {
             Self::RotateKey { tenant, .. } | Self::DeleteKey { tenant, .. } => tenant.as_ref(),
         }
     }
+}
+
+impl WriteRequest {
+    /// About how many bytes it brings: what waiting and grouping are bounded by.
+    pub(super) fn size(&self) -> usize {
+        const OF_ANY: usize = 1024;
+        let Write::PutDocument(document) = &self.write else { return OF_ANY };
+        let content: usize = match &document.body {
+            DocumentBody::Active(chunks) => chunks.iter().map(chunk_size).sum(),
+            DocumentBody::Quarantined { source, .. } => source.len(),
+        };
+        OF_ANY + content
+    }
+}
+
+fn chunk_size(chunk: &DocumentChunk) -> usize {
+    let vector = chunk.vector.as_ref().map_or(0, |vector| vector.dimensions() * size_of::<f32>());
+    chunk.prepared.text().len() + chunk.prepared.heading().len() + vector
 }
 
 /// A document to be written. Its text can only come from the sanitiser.
@@ -185,7 +215,7 @@ pub enum DocumentBody {
 /// A write that is durable and visible to every read that begins now.
 #[derive(Debug)]
 pub struct Committed {
-    /// The sealed revision of the tenant.
+    /// The sealed revision of the tenant; empty where none was written to.
     pub revision: String,
     /// What came of it.
     pub outcome: Outcome,

@@ -2,33 +2,51 @@
 //!
 //! SQLite in WAL with `synchronous = FULL` (NORMAL lost acknowledged commits in simulated power cuts); one writing connection, several reading ones.
 //! SQL is a literal with bound parameters in the dialect that PostgreSQL shares: `$1`, `RETURNING`, `ON CONFLICT`; ids as `TEXT`, times as `BIGINT` microseconds, digests as bytes.
+//! What is read is what was written, or an error: see [`digest`].
 
+mod collection;
+mod digest;
+mod document;
+mod error;
+mod form;
+mod group;
+mod key;
 mod records;
+mod tenant;
+mod writer;
 
-pub use records::{CollectionRecord, GroupRecord, TenantRecord, Trust};
+use std::{path::Path, time::Duration};
 
-use std::path::Path;
+use ringfence_indexes::{CollectionId, Document, DocumentId, Principal, TenantId, Timestamp};
+use sqlx::{
+    Connection as _, Sqlite, SqliteConnection, SqlitePool,
+    pool::PoolConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
 
-use ringfence_indexes::{Document, Principal, TenantId};
-
+pub use self::{
+    collection::StoredCollection,
+    document::{DocumentStatus, StoredContent},
+    error::StoreError,
+    records::{CollectionRecord, GroupRecord, TenantRecord, Trust},
+};
+pub(crate) use self::{document::DocumentRow, writer::Writer};
 use crate::authn::KeyRecord;
+
+/// The database file in the data directory; SQLite keeps two more beside it.
+pub const DATABASE_FILE: &str = "ringfence.db";
+/// Connections that read.
+const READERS: u32 = 4;
+/// How long a connection waits for another's lock.
+const BUSY: Duration = Duration::from_secs(10);
+/// Pages in the log before SQLite moves them into the database: with fewer, ingest waits for the disk more often.
+const CHECKPOINT_PAGES: &str = "8000";
 
 /// The database of a data directory.
 #[derive(Clone, Debug)]
-pub struct Store {}
-
-/// Why the store does not answer.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The disk is full; nothing was written.
-    #[error("the disk is full")]
-    Full,
-    /// The database failed.
-    #[error("the database failed")]
-    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A row does not hold what was written.
-    #[error("the database is damaged: {0}")]
-    Damaged(String),
+pub struct Store {
+    writer: SqlitePool,
+    readers: SqlitePool,
 }
 
 impl Store {
@@ -36,8 +54,49 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where it cannot be opened or is newer than this program.
-    pub async fn open(_data_dir: &Path) -> Result<Self, StoreError> {
-        unimplemented!("store")
+    pub async fn open(data_dir: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(data_dir.join(DATABASE_FILE))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .pragma("secure_delete", "ON")
+            .pragma("temp_store", "MEMORY")
+            .pragma("cell_size_check", "ON")
+            .pragma("trusted_schema", "OFF")
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
+        let pool = |size: u32| {
+            SqlitePoolOptions::new()
+                .min_connections(1)
+                .max_connections(size)
+                .test_before_acquire(false)
+                .idle_timeout(None)
+                .max_lifetime(None)
+        };
+        let writer = pool(1).connect_with(options.clone()).await?;
+        sqlx::migrate!("migrations/sqlite").run(&writer).await?;
+        let readers = pool(READERS).connect_with(options.pragma("query_only", "ON")).await?;
+        Ok(Self { writer, readers })
+    }
+
+    /// The connection that writes; there is one, and its holder has it alone.
+    pub(crate) async fn writer(&self) -> Result<Writer, StoreError> {
+        Ok(Writer::new(self.writer.acquire().await?))
+    }
+
+    /// Empties the log into the database and closes every connection.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the log could not be emptied: nothing is lost, it is read at the next start.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.readers.close().await;
+        let mut connection = self.writer.acquire().await?;
+        let result = checkpoint(&mut connection).await;
+        drop(connection);
+        self.writer.close().await;
+        result.map(|_| ())
     }
 
     /// Every tenant with its durable revision.
@@ -45,15 +104,30 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the database fails.
     pub async fn tenants(&self) -> Result<Vec<(TenantRecord, u64)>, StoreError> {
-        unimplemented!("store")
+        let mut connection = self.reader().await?;
+        let mut tenants = Vec::new();
+        for record in tenant::all(&mut connection).await? {
+            let ledger = writer::read_ledger(&mut connection, record.id.as_str()).await?.unwrap_or_default();
+            tenants.push((record, ledger.revision));
+        }
+        Ok(tenants)
     }
 
     /// A tenant's collections.
     ///
     /// # Errors
     /// [`StoreError`] where the database fails.
-    pub async fn collections(&self, _tenant: &TenantId) -> Result<Vec<CollectionRecord>, StoreError> {
-        unimplemented!("store")
+    pub async fn collections(&self, tenant: &TenantId) -> Result<Vec<CollectionRecord>, StoreError> {
+        Ok(self.stored_collections(tenant).await?.into_iter().map(|stored| stored.record).collect())
+    }
+
+    /// A tenant's collections, each with the embedder that made its vectors.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails.
+    pub async fn stored_collections(&self, tenant: &TenantId) -> Result<Vec<StoredCollection>, StoreError> {
+        let mut connection = self.reader().await?;
+        Ok(collection::all(&mut connection, tenant).await?.into_iter().map(|(stored, _)| stored).collect())
     }
 
     /// A tenant's groups after one of them, in the order of their names.
@@ -62,19 +136,23 @@ impl Store {
     /// [`StoreError`] where the database fails.
     pub async fn groups(
         &self,
-        _tenant: &TenantId,
-        _after: Option<&Principal>,
-        _limit: usize,
+        tenant: &TenantId,
+        after: Option<&Principal>,
+        limit: usize,
     ) -> Result<Vec<GroupRecord>, StoreError> {
-        unimplemented!("store")
+        let mut connection = self.reader().await?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let page = group::page(&mut connection, tenant, after.map_or("", Principal::as_str), limit).await?;
+        Ok(page.into_iter().map(|(record, _)| record).collect())
     }
 
     /// One group.
     ///
     /// # Errors
     /// [`StoreError`] where the database fails.
-    pub async fn group(&self, _tenant: &TenantId, _group: &Principal) -> Result<Option<GroupRecord>, StoreError> {
-        unimplemented!("store")
+    pub async fn group(&self, tenant: &TenantId, group: &Principal) -> Result<Option<GroupRecord>, StoreError> {
+        let mut connection = self.reader().await?;
+        Ok(group::one(&mut connection, tenant, group).await?.map(|(record, _)| record))
     }
 
     /// Every key, operators' included.
@@ -82,7 +160,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the database fails.
     pub async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        unimplemented!("store")
+        let mut connection = self.reader().await?;
+        Ok(key::all(&mut connection).await?.into_iter().map(|(record, _)| record).collect())
     }
 
     /// A tenant's active documents, given piece by piece.
@@ -91,9 +170,96 @@ impl Store {
     /// [`StoreError`] where the database fails or holds what was not written.
     pub async fn each_document(
         &self,
-        _tenant: &TenantId,
-        _take: impl FnMut(Vec<Document>) + Send,
+        tenant: &TenantId,
+        take: impl FnMut(Vec<Document>) + Send,
     ) -> Result<(), StoreError> {
-        unimplemented!("store")
+        let mut connection = self.reader().await?;
+        document::each_active(&mut connection, tenant, take).await
+    }
+
+    /// The fingerprints that an index of a tenant's documents must have, by collection and id.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or holds what was not written.
+    pub async fn fingerprints(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Vec<(CollectionId, DocumentId, [u8; 32])>, StoreError> {
+        let mut connection = self.reader().await?;
+        document::fingerprints(&mut connection, tenant).await
+    }
+
+    /// Documents of a collection, held back or not, that were ingested before a moment; the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or holds what was not written.
+    pub async fn older_than(
+        &self,
+        tenant: &TenantId,
+        collection: &CollectionId,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DocumentId>, StoreError> {
+        let mut connection = self.reader().await?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        document::older_than(&mut connection, tenant, collection, before, limit).await
+    }
+
+    /// One document as it is stored, held back or not.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or holds what was not written.
+    pub async fn document(
+        &self,
+        tenant: &TenantId,
+        collection: &CollectionId,
+        document: &DocumentId,
+    ) -> Result<Option<(Document, StoredContent)>, StoreError> {
+        let mut connection = self.reader().await?;
+        match document::head(&mut connection, tenant, collection, document).await? {
+            Some(row) => document::load(&mut connection, tenant, row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Compares the rows of a tenant, or of the server where there is none, with their ledger: none is missing, and none is there that should not be.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where they differ.
+    pub async fn check_ledger(&self, tenant: Option<&TenantId>) -> Result<(), StoreError> {
+        let mut connection = self.reader().await?;
+        // Both are read in one transaction: a write between them would look like damage.
+        let mut transaction = connection.begin().await?;
+        let name = key::owner(tenant);
+        let ledger = writer::read_ledger(&mut transaction, name).await?.unwrap_or_default();
+        let sum = writer::sum_of_rows(&mut transaction, tenant).await?;
+        if sum == *ledger.checksum() {
+            Ok(())
+        } else {
+            Err(StoreError::Damaged(format!("rows of `{name}` are missing or not its own")))
+        }
+    }
+
+    /// What SQLite finds wrong with its file; nothing for a sound one.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be read at all.
+    pub async fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        let mut connection = self.reader().await?;
+        let rows: Vec<(String,)> = sqlx::query_as("PRAGMA integrity_check").fetch_all(&mut *connection).await?;
+        Ok(rows.into_iter().map(|(line,)| line).filter(|line| line != "ok").collect())
+    }
+
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        Ok(self.readers.acquire().await?)
     }
 }
+
+/// Moves the log into the database and empties it; whether nothing of it is left.
+async fn checkpoint(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+    let (busy, ..): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await?;
+    Ok(busy == 0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -41,6 +41,18 @@ impl Vector {
         Ok(Self(values.iter().map(|value| (f64::from(*value) / norm) as f32).collect()))
     }
 
+    /// A vector that was made by [`Vector::new`] earlier, bit for bit: scaling it once more could change its last bits, and with them the order of results after a restart.
+    ///
+    /// # Errors
+    /// [`EngineError::VectorLength`] and [`EngineError::VectorWithoutDirection`] where it cannot have been made so.
+    pub fn restore(values: Vec<f32>) -> Result<Self, EngineError> {
+        if values.is_empty() || values.len() > DIMENSIONS_MAX {
+            return Err(EngineError::VectorLength { found: values.len(), max: DIMENSIONS_MAX });
+        }
+        let norm = values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
+        if (norm - 1.0).abs() < 1e-4 { Ok(Self(values.into())) } else { Err(EngineError::VectorWithoutDirection) }
+    }
+
     /// The values.
     #[must_use]
     pub fn values(&self) -> &[f32] {
@@ -86,6 +98,15 @@ mod tests {
     fn check(values: &[f32], expected: Option<&[f32]>) {
         let vector = Vector::new(values.to_vec()).ok();
         assert_eq!(vector.as_ref().map(Vector::values), expected);
+    }
+
+    #[test]
+    fn gives_back_a_vector_bit_for_bit() {
+        let vector = Vector::new((1..=97_u16).map(|value| f32::from(value).sqrt()).collect()).unwrap();
+        assert_eq!(Vector::restore(vector.values().to_vec()).unwrap(), vector);
+        for refused in [&[][..], &[0.0], &[2.0, 0.0], &[f32::NAN], &[f32::INFINITY, 0.0]] {
+            assert!(Vector::restore(refused.to_vec()).is_err(), "{refused:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,362 @@
+//! One write inside a transaction: whether it can be made, what it changes in the store, and what follows in memory.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use ringfence_indexes::{
+    Acl, Change, CollectionId, Document, DocumentChunk, DocumentId, DocumentInfo, Principal, TenantId, Timestamp,
+    VectorSource,
+};
+
+use super::{CommitError, DocumentBody, DocumentWrite, Outcome, Write, effect::Effect};
+use crate::{
+    authn::KeyRecord,
+    store::{
+        CollectionRecord, DocumentRow, GroupRecord, StoreError, StoredCollection, StoredContent, TenantRecord, Writer,
+    },
+};
+
+/// A write that was made inside the transaction.
+#[derive(Debug)]
+pub(super) struct Applied {
+    pub(super) outcome: Outcome,
+    /// The tenant's revision with it; 0 where no tenant was written to.
+    pub(super) revision: u64,
+    pub(super) effect: Effect,
+}
+
+/// Why a write was not made.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// It cannot be made.
+    Commit(CommitError),
+    /// The store failed.
+    Store(StoreError),
+}
+
+impl From<CommitError> for Refused {
+    fn from(error: CommitError) -> Self {
+        Self::Commit(error)
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// One write being made.
+pub(super) struct Apply<'a> {
+    pub(super) writer: &'a mut Writer,
+    /// The fingerprint of the built-in embedder.
+    pub(super) embedder: &'a str,
+    pub(super) now: Timestamp,
+}
+
+impl Apply<'_> {
+    /// Makes a write.
+    pub(super) async fn write(mut self, write: Write) -> Result<Applied, Refused> {
+        match write {
+            Write::CreateTenant { id, name } => self.create_tenant(id, name).await,
+            Write::DeleteTenant(tenant) => self.delete_tenant(tenant).await,
+            Write::PutCollection(tenant, record) => self.put_collection(tenant, *record).await,
+            Write::DeleteCollection(tenant, collection) => self.delete_collection(tenant, collection).await,
+            Write::PutDocument(document) => self.put_document(*document).await,
+            Write::DeleteDocument { tenant, collection, document } => {
+                self.delete_document(tenant, collection, document, None).await
+            }
+            Write::ExpireDocument { tenant, collection, document, ingested_before } => {
+                self.delete_document(tenant, collection, document, Some(ingested_before)).await
+            }
+            Write::SetAcl { tenant, collection, document, acl } => {
+                self.set_acl(tenant, collection, document, acl).await
+            }
+            Write::PutGroup { tenant, group, members } => self.put_group(tenant, group, members).await,
+            Write::AddMember { tenant, group, member } => {
+                self.change_members(tenant, group, |members| members.insert(member)).await
+            }
+            Write::RemoveMember { tenant, group, member } => {
+                self.change_members(tenant, group, |members| members.remove(&member)).await
+            }
+            Write::DeleteGroup { tenant, group } => self.delete_group(tenant, group).await,
+            Write::CreateKey(record) => self.create_key(*record).await,
+            Write::RotateKey { tenant, id, secret_hash } => self.rotate_key(tenant, &id, secret_hash).await,
+            Write::DeleteKey { tenant, id } => self.delete_key(tenant, id).await,
+        }
+    }
+
+    async fn create_tenant(&mut self, id: TenantId, name: String) -> Result<Applied, Refused> {
+        if self.writer.has_tenant(&id).await? {
+            return Err(CommitError::TenantExists.into());
+        }
+        let record = TenantRecord { id, name, created_at: self.now };
+        self.writer.insert_tenant(&record).await?;
+        let revision = self.writer.advance(&record.id).await?;
+        Ok(Applied { outcome: Outcome::Created, revision, effect: Effect::CreateTenant(record) })
+    }
+
+    async fn delete_tenant(&mut self, tenant: TenantId) -> Result<Applied, Refused> {
+        self.need_tenant(&tenant).await?;
+        let revision = self.writer.advance(&tenant).await?;
+        self.writer.delete_tenant(&tenant).await?;
+        Ok(Applied { outcome: Outcome::Changed, revision, effect: Effect::DropTenant(tenant) })
+    }
+
+    async fn put_collection(&mut self, tenant: TenantId, mut record: CollectionRecord) -> Result<Applied, Refused> {
+        self.need_tenant(&tenant).await?;
+        let before = self.writer.collection(&tenant, &record.id).await?;
+        if let Some(before) = &before {
+            record.created_at = before.record.created_at;
+            if before.record == record {
+                return self.unchanged(&tenant).await;
+            }
+            let moves = before.record.embedding != record.embedding;
+            if moves && self.writer.has_documents(&tenant, &record.id).await? {
+                return Err(CommitError::VectorsDoNotFit.into());
+            }
+        } else {
+            record.created_at = self.now;
+        }
+        let embedder = match record.embedding {
+            VectorSource::Builtin { .. } => Some(self.embedder.to_owned()),
+            VectorSource::Client { .. } => None,
+        };
+        let stored = StoredCollection { record, embedder };
+        self.writer.put_collection(&tenant, &stored).await?;
+        let outcome = if before.is_some() { Outcome::Changed } else { Outcome::Created };
+        self.changed(&tenant, outcome, Effect::PutCollection(tenant.clone(), stored.record)).await
+    }
+
+    async fn delete_collection(&mut self, tenant: TenantId, collection: CollectionId) -> Result<Applied, Refused> {
+        self.need_collection(&tenant, &collection).await?;
+        self.writer.delete_collection(&tenant, &collection).await?;
+        self.changed(&tenant, Outcome::Changed, Effect::DropCollection(tenant.clone(), collection)).await
+    }
+
+    async fn put_document(&mut self, write: DocumentWrite) -> Result<Applied, Refused> {
+        let DocumentWrite { tenant, collection, id, acl, body, .. } = &write;
+        let settings = self.need_collection(tenant, collection).await?;
+        let tenant = tenant.clone();
+        if let DocumentBody::Active(chunks) = body {
+            need_fitting_vectors(&settings.record, chunks)?;
+        }
+        let before = self.writer.document(&tenant, collection, id).await?;
+        let version = match before.as_ref().filter(|before| before.is_active()) {
+            // Who may read it has not changed: they know of the contents so far.
+            Some(before) if before.acl()? == *acl => before.version()?.saturating_add(1),
+            _ => 1,
+        };
+        let (document, content) = self.document(write, version);
+        let (row, content_row) = DocumentRow::new(&tenant, &document, &content)?;
+        if before.as_ref().is_some_and(|before| row.is_same_but_for_time(before)) {
+            return self.unchanged(&tenant).await;
+        }
+        self.writer.put_document(&tenant, &row, &content_row, before.as_ref()).await?;
+        let outcome = if before.is_some() { Outcome::Changed } else { Outcome::Created };
+        let change = match content {
+            StoredContent::Active(chunks) => Change::PutDocument(Document { chunks, ..document }),
+            StoredContent::Quarantined { .. } => {
+                Change::DeleteDocument { collection: document.collection, document: document.id }
+            }
+        };
+        self.changed(&tenant, outcome, Effect::Index(tenant.clone(), change)).await
+    }
+
+    /// The document of a write. The passages stand in the document for its fingerprint, and in the content for the store.
+    fn document(&self, write: DocumentWrite, version: u32) -> (Document, StoredContent) {
+        let (chunks, content) = match write.body {
+            DocumentBody::Active(chunks) => (chunks.clone(), StoredContent::Active(chunks)),
+            DocumentBody::Quarantined { source, reason } => (Vec::new(), StoredContent::Quarantined { source, reason }),
+        };
+        let info = DocumentInfo {
+            title: write.title,
+            uri: write.uri,
+            metadata: write.metadata,
+            content_hash: write.content_hash,
+            ingested_at: self.now,
+            ingested_by: write.ingested_by,
+            version,
+            findings: write.findings,
+            removed: write.removed,
+        };
+        let (collection, id, acl) = (write.collection, write.id, write.acl);
+        (Document { collection, id, acl, info: Arc::new(info), chunks }, content)
+    }
+
+    async fn delete_document(
+        &mut self,
+        tenant: TenantId,
+        collection: CollectionId,
+        document: DocumentId,
+        ingested_before: Option<Timestamp>,
+    ) -> Result<Applied, Refused> {
+        let row = self.need_document(&tenant, &collection, &document).await?;
+        if ingested_before.is_some_and(|moment| row.ingested_at() >= moment) {
+            return Err(CommitError::NoDocument.into());
+        }
+        self.writer.delete_document(&tenant, &row).await?;
+        let change = Change::DeleteDocument { collection, document };
+        self.changed(&tenant, Outcome::Changed, Effect::Index(tenant.clone(), change)).await
+    }
+
+    async fn set_acl(
+        &mut self,
+        tenant: TenantId,
+        collection: CollectionId,
+        document: DocumentId,
+        acl: Acl,
+    ) -> Result<Applied, Refused> {
+        let before = self.need_document(&tenant, &collection, &document).await?;
+        if before.acl()? == acl {
+            return self.unchanged(&tenant).await;
+        }
+        let is_active = before.is_active();
+        let (stored, content) = self.writer.load_document(&tenant, before.clone()).await?;
+        // Who is let in now must not learn how often it changed before.
+        let info = Arc::new(DocumentInfo { version: 1, ..DocumentInfo::clone(&stored.info) });
+        let stored = Document { acl: acl.clone(), info, ..stored };
+        let (row, _) = DocumentRow::new(&tenant, &stored, &content)?;
+        self.writer.put_document_head(&tenant, &row, &before).await?;
+        let effect = if is_active {
+            Effect::Index(tenant.clone(), Change::SetAcl { collection, document, acl, version: 1 })
+        } else {
+            Effect::Index(tenant.clone(), Change::DeleteDocument { collection, document })
+        };
+        self.changed(&tenant, Outcome::Changed, effect).await
+    }
+
+    async fn put_group(
+        &mut self,
+        tenant: TenantId,
+        group: Principal,
+        members: BTreeSet<Principal>,
+    ) -> Result<Applied, Refused> {
+        self.need_tenant(&tenant).await?;
+        let before = self.writer.group(&tenant, &group).await?;
+        if before.as_ref().is_some_and(|before| before.members == members) {
+            return self.unchanged(&tenant).await;
+        }
+        let outcome = if before.is_some() { Outcome::Changed } else { Outcome::Created };
+        self.write_group(tenant, GroupRecord { group, members }, outcome).await
+    }
+
+    async fn change_members(
+        &mut self,
+        tenant: TenantId,
+        group: Principal,
+        change: impl FnOnce(&mut BTreeSet<Principal>) -> bool,
+    ) -> Result<Applied, Refused> {
+        self.need_tenant(&tenant).await?;
+        let mut record = self.writer.group(&tenant, &group).await?.ok_or(CommitError::NoGroup)?;
+        if change(&mut record.members) {
+            self.write_group(tenant, record, Outcome::Changed).await
+        } else {
+            self.unchanged(&tenant).await
+        }
+    }
+
+    async fn write_group(
+        &mut self,
+        tenant: TenantId,
+        record: GroupRecord,
+        outcome: Outcome,
+    ) -> Result<Applied, Refused> {
+        self.writer.put_group(&tenant, &record).await?;
+        let change = Change::PutGroup { group: record.group, members: record.members };
+        self.changed(&tenant, outcome, Effect::Index(tenant.clone(), change)).await
+    }
+
+    async fn delete_group(&mut self, tenant: TenantId, group: Principal) -> Result<Applied, Refused> {
+        self.need_tenant(&tenant).await?;
+        self.writer.group(&tenant, &group).await?.ok_or(CommitError::NoGroup)?;
+        self.writer.delete_group(&tenant, &group).await?;
+        self.changed(&tenant, Outcome::Changed, Effect::Index(tenant.clone(), Change::DeleteGroup { group })).await
+    }
+
+    async fn create_key(&mut self, record: KeyRecord) -> Result<Applied, Refused> {
+        if let Some(tenant) = &record.tenant {
+            self.need_tenant(tenant).await?;
+        }
+        if self.writer.key(&record.id).await?.is_some() {
+            return Err(CommitError::KeyExists.into());
+        }
+        self.write_key(record, Outcome::Created).await
+    }
+
+    async fn rotate_key(
+        &mut self,
+        tenant: Option<TenantId>,
+        id: &str,
+        secret_hash: [u8; 32],
+    ) -> Result<Applied, Refused> {
+        let record = self.need_key(tenant.as_ref(), id).await?;
+        self.write_key(KeyRecord { secret_hash, ..record }, Outcome::Changed).await
+    }
+
+    async fn write_key(&mut self, record: KeyRecord, outcome: Outcome) -> Result<Applied, Refused> {
+        self.writer.put_key(&record).await?;
+        let revision = self.advance(record.tenant.as_ref()).await?;
+        Ok(Applied { outcome, revision, effect: Effect::PutKey(record) })
+    }
+
+    async fn delete_key(&mut self, tenant: Option<TenantId>, id: String) -> Result<Applied, Refused> {
+        self.need_key(tenant.as_ref(), &id).await?;
+        self.writer.delete_key(tenant.as_ref(), &id).await?;
+        let revision = self.advance(tenant.as_ref()).await?;
+        Ok(Applied { outcome: Outcome::Changed, revision, effect: Effect::DropKey(tenant, id) })
+    }
+
+    async fn advance(&mut self, tenant: Option<&TenantId>) -> Result<u64, Refused> {
+        match tenant {
+            Some(tenant) => Ok(self.writer.advance(tenant).await?),
+            None => Ok(0),
+        }
+    }
+
+    async fn changed(&mut self, tenant: &TenantId, outcome: Outcome, effect: Effect) -> Result<Applied, Refused> {
+        Ok(Applied { outcome, revision: self.writer.advance(tenant).await?, effect })
+    }
+
+    async fn unchanged(&mut self, tenant: &TenantId) -> Result<Applied, Refused> {
+        let revision = self.writer.revision(tenant).await?;
+        Ok(Applied { outcome: Outcome::Unchanged, revision, effect: Effect::None })
+    }
+
+    async fn need_tenant(&mut self, tenant: &TenantId) -> Result<(), Refused> {
+        if self.writer.has_tenant(tenant).await? { Ok(()) } else { Err(CommitError::NoTenant.into()) }
+    }
+
+    async fn need_collection(
+        &mut self,
+        tenant: &TenantId,
+        collection: &CollectionId,
+    ) -> Result<Arc<StoredCollection>, Refused> {
+        if let Some(stored) = self.writer.collection(tenant, collection).await? {
+            return Ok(stored);
+        }
+        self.need_tenant(tenant).await?;
+        Err(CommitError::NoCollection.into())
+    }
+
+    async fn need_document(
+        &mut self,
+        tenant: &TenantId,
+        collection: &CollectionId,
+        document: &DocumentId,
+    ) -> Result<DocumentRow, Refused> {
+        self.need_collection(tenant, collection).await?;
+        Ok(self.writer.document(tenant, collection, document).await?.ok_or(CommitError::NoDocument)?)
+    }
+
+    /// A key of this tenant: another's is as good as absent.
+    async fn need_key(&mut self, tenant: Option<&TenantId>, id: &str) -> Result<KeyRecord, Refused> {
+        let record = self.writer.key(id).await?.filter(|record| record.tenant.as_ref() == tenant);
+        Ok(record.ok_or(CommitError::NoKey)?)
+    }
+}
+
+fn need_fitting_vectors(collection: &CollectionRecord, chunks: &[DocumentChunk]) -> Result<(), CommitError> {
+    let dimensions = collection.embedding.dimensions();
+    let mut vectors = chunks.iter().filter_map(|chunk| chunk.vector.as_ref());
+    if vectors.all(|vector| vector.dimensions() == dimensions) { Ok(()) } else { Err(CommitError::VectorsDoNotFit) }
+}

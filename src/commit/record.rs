@@ -1,0 +1,61 @@
+//! How a write stands in the audit log.
+
+use ringfence_indexes::{CollectionId, DocumentId, Principal};
+
+use super::{Write, WriteRequest};
+use crate::audit::{Action, AuditEvent};
+
+/// The record of a write. What makes or ends a tenant is the server's; everything else is its tenant's.
+pub(super) fn event(request: &WriteRequest) -> AuditEvent {
+    let write = &request.write;
+    let (action, resource) = describe(write);
+    let tenant = match write {
+        Write::CreateTenant { .. } | Write::DeleteTenant(_) => None,
+        _ => write.tenant().cloned(),
+    };
+    AuditEvent {
+        tenant,
+        actor: request.actor.clone(),
+        action,
+        resource: Some(resource),
+        status: request.status,
+        request_id: request.request_id.clone(),
+        query: None,
+        documents: Vec::new(),
+        count: 0,
+    }
+}
+
+/// The record that the write of an earlier one did not happen.
+pub(super) fn failed(event: &AuditEvent) -> AuditEvent {
+    AuditEvent { action: Action::CommitFailed, status: 0, ..event.clone() }
+}
+
+fn describe(write: &Write) -> (Action, String) {
+    match write {
+        Write::CreateTenant { id, .. } => (Action::CreateTenant, id.to_string()),
+        Write::DeleteTenant(id) => (Action::DeleteTenant, id.to_string()),
+        Write::PutCollection(_, record) => (Action::PutCollection, record.id.to_string()),
+        Write::DeleteCollection(_, collection) => (Action::DeleteCollection, collection.to_string()),
+        Write::PutDocument(document) => (Action::PutDocument, path(&document.collection, &document.id)),
+        Write::DeleteDocument { collection, document, .. } | Write::ExpireDocument { collection, document, .. } => {
+            (Action::DeleteDocument, path(collection, document))
+        }
+        Write::SetAcl { collection, document, .. } => (Action::SetAcl, path(collection, document)),
+        Write::PutGroup { group, .. } => (Action::PutGroup, group.to_string()),
+        Write::AddMember { group, member, .. } => (Action::AddMember, membership(group, member)),
+        Write::RemoveMember { group, member, .. } => (Action::RemoveMember, membership(group, member)),
+        Write::DeleteGroup { group, .. } => (Action::DeleteGroup, group.to_string()),
+        Write::CreateKey(key) => (Action::CreateKey, key.id.clone()),
+        Write::RotateKey { id, .. } => (Action::RotateKey, id.clone()),
+        Write::DeleteKey { id, .. } => (Action::DeleteKey, id.clone()),
+    }
+}
+
+fn path(collection: &CollectionId, document: &DocumentId) -> String {
+    format!("{collection}/{document}")
+}
+
+fn membership(group: &Principal, member: &Principal) -> String {
+    format!("{group}/{member}")
+}

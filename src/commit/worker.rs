@@ -1,0 +1,117 @@
+//! The thread that writes: it takes what waits, has it written as a group, and answers.
+//!
+//! It is a thread of its own, because what it does blocks: on the disk for the audit log, on the processor for the indexes.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    CommitError, Job, Waiting,
+    group::{GroupError, Groups},
+};
+
+/// The most writes of a group.
+const GROUP_WRITES_MAX: usize = 512;
+/// A group takes no more once it has this many bytes.
+const GROUP_BYTES: usize = 16 << 20;
+/// How long after a group the log may still hold what it deleted.
+const LINGER: Duration = Duration::from_secs(20);
+
+pub(super) struct Worker {
+    pub(super) jobs: mpsc::Receiver<Job>,
+    pub(super) groups: Groups,
+    pub(super) failed: Arc<AtomicBool>,
+}
+
+impl Worker {
+    /// Writes until it is stopped, or nobody can send any more.
+    pub(super) async fn run(mut self) {
+        let mut deadline: Option<tokio::time::Instant> = None;
+        loop {
+            let received = match deadline {
+                Some(deadline) => tokio::time::timeout_at(deadline, self.jobs.recv()).await,
+                None => Ok(self.jobs.recv().await),
+            };
+            match received {
+                Ok(Some(Job::Write(first))) => self.take_group(*first).await,
+                Ok(Some(Job::Stop)) => self.jobs.close(),
+                Ok(None) => return,
+                Err(_) => {}
+            }
+            deadline = self.tidy(deadline).await;
+        }
+    }
+
+    /// Empties the log in time after deletions; when that is due next.
+    async fn tidy(&mut self, deadline: Option<tokio::time::Instant>) -> Option<tokio::time::Instant> {
+        let now = tokio::time::Instant::now();
+        if deadline.is_some_and(|deadline| deadline <= now) && !self.groups.tidy().await {
+            return Some(now + Duration::from_secs(1));
+        }
+        if !self.groups.has_deleted() {
+            return None;
+        }
+        deadline.filter(|deadline| *deadline > now).or(Some(now + LINGER))
+    }
+
+    async fn take_group(&mut self, first: Waiting) {
+        let mut bytes = first.request.size();
+        let mut group = vec![first];
+        while group.len() < GROUP_WRITES_MAX && bytes < GROUP_BYTES {
+            match self.jobs.try_recv() {
+                Ok(Job::Write(next)) => {
+                    bytes += next.request.size();
+                    group.push(*next);
+                }
+                Ok(Job::Stop) => self.jobs.close(),
+                Err(_) => break,
+            }
+        }
+        self.write_group(group).await;
+    }
+
+    /// A group that does not fit on the disk is tried again write by write: a revocation must not fail for a large document beside it.
+    async fn write_group(&mut self, group: Vec<Waiting>) {
+        match self.try_group(&group).await {
+            Ok(answers) => answer(group, answers),
+            Err(GroupError::Full) if group.len() > 1 => {
+                for waiting in group {
+                    let alone = [waiting];
+                    let answers = self.try_group(&alone).await.unwrap_or_else(|error| vec![Err(error.into())]);
+                    answer(alone, answers);
+                }
+            }
+            Err(error) => {
+                let answers = group.iter().map(|_| Err(error.into())).collect();
+                answer(group, answers);
+            }
+        }
+    }
+
+    async fn try_group(&mut self, group: &[Waiting]) -> Result<Vec<Result<super::Committed, CommitError>>, GroupError> {
+        if self.failed.load(Ordering::SeqCst) {
+            return Err(GroupError::Failed);
+        }
+        let requests: Vec<_> = group.iter().map(|waiting| &waiting.request).collect();
+        let result = self.groups.write(&requests).await;
+        if matches!(result, Err(GroupError::Failed)) {
+            self.failed.store(true, Ordering::SeqCst);
+            tracing::error!("no more writes are taken until the data directory is opened anew");
+        }
+        result
+    }
+}
+
+fn answer(group: impl IntoIterator<Item = Waiting>, answers: Vec<Result<super::Committed, CommitError>>) {
+    for (waiting, result) in group.into_iter().zip(answers) {
+        // Who asked may be gone; the write happened all the same.
+        let _ = waiting.answer.send(result);
+    }
+}

@@ -1,0 +1,520 @@
+//! Documents as rows: what is known of one in `documents`, its passages in `contents`, a source that is held back in `quarantine`.
+
+use std::sync::Arc;
+
+use futures_util::TryStreamExt as _;
+use ringfence_indexes::{Acl, CollectionId, Document, DocumentChunk, DocumentId, DocumentInfo, TenantId, Timestamp};
+use ringfence_ingest::{QuarantineReason, UntrustedText};
+use sqlx::{FromRow, SqliteConnection};
+
+use super::{
+    StoreError,
+    digest::{RowDigest, digest_of},
+    error::damaged,
+    form,
+};
+
+/// How much is read before it is handed on: enough to index at once, little enough to hold.
+const PIECE_BYTES: usize = 8 << 20;
+
+/// Whether a document is indexed or held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentStatus {
+    /// It is indexed.
+    Active,
+    /// It is held back for review.
+    Quarantined,
+}
+
+impl DocumentStatus {
+    /// The name on the wire and in the store.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+/// What is stored of a document.
+#[derive(Clone, Debug)]
+pub enum StoredContent {
+    /// Its passages.
+    Active(Vec<DocumentChunk>),
+    /// Its source, and why it is held back.
+    Quarantined {
+        /// The source as it came.
+        source: Vec<u8>,
+        /// Why.
+        reason: QuarantineReason,
+    },
+}
+
+/// A row of `documents`.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub(crate) struct DocumentRow {
+    collection_id: String,
+    document_id: String,
+    status: String,
+    acl: String,
+    title: Option<String>,
+    uri: Option<String>,
+    metadata: String,
+    content_hash: String,
+    ingested_at: i64,
+    ingested_by: String,
+    version: i64,
+    findings: String,
+    removed: i64,
+    fingerprint: Vec<u8>,
+    content_digest: Vec<u8>,
+    digest: Vec<u8>,
+}
+
+/// The row of `contents` or `quarantine` that belongs to a document.
+pub(crate) enum ContentRow {
+    Active { chunks: Vec<u8>, vectors: Vec<u8> },
+    Quarantined { reason: &'static str, source: Vec<u8> },
+}
+
+impl ContentRow {
+    fn new(content: &StoredContent) -> Result<Self, StoreError> {
+        Ok(match content {
+            StoredContent::Active(chunks) => {
+                let (chunks, vectors) = form::write_chunks(chunks)?;
+                Self::Active { chunks, vectors }
+            }
+            StoredContent::Quarantined { source, reason } => {
+                Self::Quarantined { reason: form::reason_name(*reason), source: source.clone() }
+            }
+        })
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        match self {
+            Self::Active { chunks, vectors } => active_digest(chunks, vectors),
+            Self::Quarantined { reason, source } => quarantine_digest(reason, source),
+        }
+    }
+}
+
+fn active_digest(chunks: &[u8], vectors: &[u8]) -> [u8; 32] {
+    RowDigest::of("contents").bytes(chunks).bytes(vectors).finish()
+}
+
+fn quarantine_digest(reason: &str, source: &[u8]) -> [u8; 32] {
+    RowDigest::of("quarantine").text(reason).bytes(source).finish()
+}
+
+impl DocumentRow {
+    /// The rows of a document.
+    pub(crate) fn new(
+        tenant: &TenantId,
+        document: &Document,
+        content: &StoredContent,
+    ) -> Result<(Self, ContentRow), StoreError> {
+        let info = &document.info;
+        let content_row = ContentRow::new(content)?;
+        let status = match content {
+            StoredContent::Active(_) => DocumentStatus::Active,
+            StoredContent::Quarantined { .. } => DocumentStatus::Quarantined,
+        };
+        let mut row = Self {
+            collection_id: document.collection.as_str().to_owned(),
+            document_id: document.id.as_str().to_owned(),
+            status: status.name().to_owned(),
+            acl: form::write_acl(&document.acl)?,
+            title: form::write_label(info.title.as_ref()),
+            uri: form::write_label(info.uri.as_ref()),
+            metadata: form::write_metadata(&info.metadata)?,
+            content_hash: info.content_hash.clone(),
+            ingested_at: info.ingested_at.0,
+            ingested_by: info.ingested_by.clone(),
+            version: i64::from(info.version),
+            findings: form::write_findings(&info.findings)?,
+            removed: i64::try_from(info.removed).unwrap_or(i64::MAX),
+            fingerprint: document.fingerprint().to_vec(),
+            content_digest: content_row.digest().to_vec(),
+            digest: Vec::new(),
+        };
+        row.seal(tenant);
+        Ok((row, content_row))
+    }
+
+    /// This row as it would be, had it been written when and as often as another.
+    pub(crate) fn is_same_but_for_time(&self, other: &Self) -> bool {
+        let timeless = |row: &Self| Self {
+            ingested_at: 0,
+            version: 0,
+            fingerprint: Vec::new(),
+            digest: Vec::new(),
+            ..row.clone()
+        };
+        timeless(self) == timeless(other)
+    }
+
+    /// Whether it is indexed.
+    pub(crate) fn is_active(&self) -> bool {
+        self.status == DocumentStatus::Active.name()
+    }
+
+    pub(crate) fn version(&self) -> Result<u32, StoreError> {
+        u32::try_from(self.version).map_err(|_| self.damaged())
+    }
+
+    pub(crate) const fn ingested_at(&self) -> Timestamp {
+        Timestamp(self.ingested_at)
+    }
+
+    pub(crate) fn acl(&self) -> Result<Acl, StoreError> {
+        form::read_acl(&self.acl)
+    }
+
+    pub(super) fn digest(&self) -> Result<[u8; 32], StoreError> {
+        digest_of(&self.digest)
+    }
+
+    fn seal(&mut self, tenant: &TenantId) {
+        self.digest = self.compute_digest(tenant).to_vec();
+    }
+
+    fn compute_digest(&self, tenant: &TenantId) -> [u8; 32] {
+        RowDigest::of("documents")
+            .text(tenant.as_str())
+            .text(&self.collection_id)
+            .text(&self.document_id)
+            .text(&self.status)
+            .text(&self.acl)
+            .maybe_text(self.title.as_deref())
+            .maybe_text(self.uri.as_deref())
+            .text(&self.metadata)
+            .text(&self.content_hash)
+            .int(self.ingested_at)
+            .text(&self.ingested_by)
+            .int(self.version)
+            .text(&self.findings)
+            .int(self.removed)
+            .bytes(&self.fingerprint)
+            .bytes(&self.content_digest)
+            .finish()
+    }
+
+    fn damaged(&self) -> StoreError {
+        // The id is the client's text; which row it is can be found by collection and digest.
+        damaged(format!("a document of collection `{}`", self.collection_id))
+    }
+
+    fn check(self, tenant: &TenantId) -> Result<Self, StoreError> {
+        if self.digest()? == self.compute_digest(tenant) { Ok(self) } else { Err(self.damaged()) }
+    }
+
+    /// The document with these passages; an error where the passages are not those that were written with it.
+    fn read(self, chunks: &[u8], vectors: &[u8]) -> Result<Document, StoreError> {
+        if active_digest(chunks, vectors) != *self.content_digest {
+            return Err(self.damaged());
+        }
+        let chunks = form::read_chunks(chunks, vectors)?;
+        self.with_chunks(chunks)
+    }
+
+    fn with_chunks(self, chunks: Vec<DocumentChunk>) -> Result<Document, StoreError> {
+        let fault = || self.damaged();
+        Ok(Document {
+            collection: CollectionId::new(&self.collection_id).map_err(|_| fault())?,
+            id: DocumentId::new(&self.document_id).map_err(|_| fault())?,
+            acl: self.acl()?,
+            info: Arc::new(DocumentInfo {
+                version: self.version()?,
+                metadata: form::read_metadata(&self.metadata)?,
+                findings: form::read_findings(&self.findings)?,
+                removed: usize::try_from(self.removed).map_err(|_| fault())?,
+                ingested_at: Timestamp(self.ingested_at),
+                title: self.title.map(UntrustedText::new),
+                uri: self.uri.map(UntrustedText::new),
+                content_hash: self.content_hash,
+                ingested_by: self.ingested_by,
+            }),
+            chunks,
+        })
+    }
+}
+
+/// What is known of one document.
+pub(super) async fn head(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    collection: &CollectionId,
+    document: &DocumentId,
+) -> Result<Option<DocumentRow>, StoreError> {
+    let row: Option<DocumentRow> = sqlx::query_as(
+        "SELECT collection_id, document_id, status, acl, title, uri, metadata, content_hash, ingested_at, ingested_by, \
+         version, findings, removed, fingerprint, content_digest, digest \
+         FROM documents WHERE tenant_id = $1 AND collection_id = $2 AND document_id = $3",
+    )
+    .bind(tenant.as_str())
+    .bind(collection.as_str())
+    .bind(document.as_str())
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| row.check(tenant)).transpose()
+}
+
+/// The document of a row, with its passages; none for one that is held back.
+pub(super) async fn load(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    row: DocumentRow,
+) -> Result<(Document, StoredContent), StoreError> {
+    if row.is_active() {
+        let (chunks, vectors): (Vec<u8>, Vec<u8>) = sqlx::query_as(
+            "SELECT chunks, vectors FROM contents WHERE tenant_id = $1 AND collection_id = $2 AND document_id = $3",
+        )
+        .bind(tenant.as_str())
+        .bind(row.collection_id.as_str())
+        .bind(row.document_id.as_str())
+        .fetch_one(connection)
+        .await?;
+        let document = row.read(&chunks, &vectors)?;
+        let content = StoredContent::Active(document.chunks.clone());
+        return Ok((document, content));
+    }
+    let (reason, source): (String, Vec<u8>) = sqlx::query_as(
+        "SELECT reason, source FROM quarantine WHERE tenant_id = $1 AND collection_id = $2 AND document_id = $3",
+    )
+    .bind(tenant.as_str())
+    .bind(row.collection_id.as_str())
+    .bind(row.document_id.as_str())
+    .fetch_one(connection)
+    .await?;
+    if quarantine_digest(&reason, &source) != *row.content_digest {
+        return Err(row.damaged());
+    }
+    let reason = form::reason_from(&reason).ok_or_else(|| damaged("the reason of a quarantine"))?;
+    Ok((row.with_chunks(Vec::new())?, StoredContent::Quarantined { source, reason }))
+}
+
+/// Writes a document, of which `before` is what was there.
+pub(super) async fn put(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    row: &DocumentRow,
+    content: &ContentRow,
+    before: Option<&DocumentRow>,
+) -> Result<(), StoreError> {
+    if let Some(before) = before {
+        delete_content(connection, tenant, before).await?;
+    }
+    put_head(connection, tenant, row).await?;
+    let query = match content {
+        ContentRow::Active { chunks, vectors } => sqlx::query(
+            "INSERT INTO contents (tenant_id, collection_id, document_id, chunks, vectors) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(tenant.as_str())
+        .bind(row.collection_id.as_str())
+        .bind(row.document_id.as_str())
+        .bind(chunks.as_slice())
+        .bind(vectors.as_slice()),
+        ContentRow::Quarantined { reason, source } => sqlx::query(
+            "INSERT INTO quarantine (tenant_id, collection_id, document_id, reason, source) \
+             VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(tenant.as_str())
+        .bind(row.collection_id.as_str())
+        .bind(row.document_id.as_str())
+        .bind(*reason)
+        .bind(source.as_slice()),
+    };
+    query.execute(connection).await?;
+    Ok(())
+}
+
+/// Writes what is known of a document and leaves its content.
+pub(super) async fn put_head(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    row: &DocumentRow,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO documents (tenant_id, collection_id, document_id, status, acl, title, uri, metadata, \
+         content_hash, ingested_at, ingested_by, version, findings, removed, fingerprint, content_digest, digest) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+         ON CONFLICT (tenant_id, collection_id, document_id) DO UPDATE SET status = excluded.status, \
+         acl = excluded.acl, title = excluded.title, uri = excluded.uri, metadata = excluded.metadata, \
+         content_hash = excluded.content_hash, ingested_at = excluded.ingested_at, \
+         ingested_by = excluded.ingested_by, version = excluded.version, findings = excluded.findings, \
+         removed = excluded.removed, fingerprint = excluded.fingerprint, \
+         content_digest = excluded.content_digest, digest = excluded.digest",
+    )
+    .bind(tenant.as_str())
+    .bind(row.collection_id.as_str())
+    .bind(row.document_id.as_str())
+    .bind(row.status.as_str())
+    .bind(row.acl.as_str())
+    .bind(row.title.as_deref())
+    .bind(row.uri.as_deref())
+    .bind(row.metadata.as_str())
+    .bind(row.content_hash.as_str())
+    .bind(row.ingested_at)
+    .bind(row.ingested_by.as_str())
+    .bind(row.version)
+    .bind(row.findings.as_str())
+    .bind(row.removed)
+    .bind(row.fingerprint.as_slice())
+    .bind(row.content_digest.as_slice())
+    .bind(row.digest.as_slice())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Deletes a document.
+pub(super) async fn delete(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    row: &DocumentRow,
+) -> Result<(), StoreError> {
+    delete_content(connection, tenant, row).await?;
+    sqlx::query("DELETE FROM documents WHERE tenant_id = $1 AND collection_id = $2 AND document_id = $3")
+        .bind(tenant.as_str())
+        .bind(row.collection_id.as_str())
+        .bind(row.document_id.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn delete_content(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    row: &DocumentRow,
+) -> Result<(), StoreError> {
+    let sql = if row.is_active() {
+        "DELETE FROM contents WHERE tenant_id = $1 AND collection_id = $2 AND document_id = $3"
+    } else {
+        "DELETE FROM quarantine WHERE tenant_id = $1 AND collection_id = $2 AND document_id = $3"
+    };
+    sqlx::query(sql)
+        .bind(tenant.as_str())
+        .bind(row.collection_id.as_str())
+        .bind(row.document_id.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A row of `documents` beside its row of `contents`.
+#[derive(FromRow)]
+struct ActiveRow {
+    #[sqlx(flatten)]
+    head: DocumentRow,
+    chunks: Vec<u8>,
+    vectors: Vec<u8>,
+}
+
+/// Gives every active document, piece by piece, in the order of collection and id.
+pub(super) async fn each_active(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    mut take: impl FnMut(Vec<Document>) + Send,
+) -> Result<(), StoreError> {
+    let mut rows = sqlx::query_as::<_, ActiveRow>(
+        "SELECT collection_id, document_id, status, acl, title, uri, metadata, content_hash, ingested_at, ingested_by, \
+         version, findings, removed, fingerprint, content_digest, digest, chunks, vectors \
+         FROM documents JOIN contents USING (tenant_id, collection_id, document_id) \
+         WHERE tenant_id = $1 ORDER BY collection_id, document_id",
+    )
+    .bind(tenant.as_str())
+    .fetch(connection);
+    let (mut piece, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.try_next().await? {
+        bytes += row.chunks.len() + row.vectors.len();
+        piece.push(row.head.check(tenant)?.read(&row.chunks, &row.vectors)?);
+        if bytes >= PIECE_BYTES {
+            take(std::mem::take(&mut piece));
+            bytes = 0;
+        }
+    }
+    if !piece.is_empty() {
+        take(piece);
+    }
+    Ok(())
+}
+
+/// Active documents' fingerprints, by collection and id.
+pub(super) async fn fingerprints(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+) -> Result<Vec<(CollectionId, DocumentId, [u8; 32])>, StoreError> {
+    let rows: Vec<(String, String, Vec<u8>)> = sqlx::query_as(
+        "SELECT collection_id, document_id, fingerprint FROM documents WHERE tenant_id = $1 AND status = 'active' \
+         ORDER BY collection_id, document_id",
+    )
+    .bind(tenant.as_str())
+    .fetch_all(connection)
+    .await?;
+    let read = |(collection, document, fingerprint): (String, String, Vec<u8>)| {
+        let collection = CollectionId::new(&collection).map_err(|_| damaged("the name of a collection"))?;
+        let document = DocumentId::new(&document).map_err(|_| damaged("the name of a document"))?;
+        Ok((collection, document, digest_of(&fingerprint)?))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Documents of a collection that were ingested before a moment, the oldest first.
+pub(super) async fn older_than(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    collection: &CollectionId,
+    before: Timestamp,
+    limit: i64,
+) -> Result<Vec<DocumentId>, StoreError> {
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "SELECT document_id FROM documents WHERE tenant_id = $1 AND collection_id = $2 AND ingested_at < $3 \
+         ORDER BY ingested_at, document_id LIMIT $4",
+    )
+    .bind(tenant.as_str())
+    .bind(collection.as_str())
+    .bind(before.0)
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    let read = |(id,): (String,)| DocumentId::new(&id).map_err(|_| damaged("the name of a document"));
+    rows.into_iter().map(read).collect()
+}
+
+/// Whether a collection has a document, held back or not.
+pub(super) async fn exists(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    collection: &CollectionId,
+) -> Result<bool, StoreError> {
+    let row: Option<(i64,)> =
+        sqlx::query_as("SELECT 1 FROM documents WHERE tenant_id = $1 AND collection_id = $2 LIMIT 1")
+            .bind(tenant.as_str())
+            .bind(collection.as_str())
+            .fetch_optional(connection)
+            .await?;
+    Ok(row.is_some())
+}
+
+/// Deletes every document of a collection and gives back their digests.
+pub(super) async fn delete_all(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    collection: &CollectionId,
+) -> Result<Vec<[u8; 32]>, StoreError> {
+    for sql in [
+        "DELETE FROM contents WHERE tenant_id = $1 AND collection_id = $2",
+        "DELETE FROM quarantine WHERE tenant_id = $1 AND collection_id = $2",
+    ] {
+        sqlx::query(sql).bind(tenant.as_str()).bind(collection.as_str()).execute(&mut *connection).await?;
+    }
+    let gone: Vec<(Vec<u8>,)> =
+        sqlx::query_as("DELETE FROM documents WHERE tenant_id = $1 AND collection_id = $2 RETURNING digest")
+            .bind(tenant.as_str())
+            .bind(collection.as_str())
+            .fetch_all(connection)
+            .await?;
+    gone.iter().map(|(digest,)| digest_of(digest)).collect()
+}

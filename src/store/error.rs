@@ -1,0 +1,50 @@
+//! What the store may answer instead of what was asked for.
+
+/// Why the store does not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk is full; nothing was written.
+    #[error("the disk is full")]
+    Full,
+    /// The database failed.
+    #[error("the database failed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A row does not hold what was written.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// A later program wrote the database.
+    #[error("the database was written by a newer version of Ringfence; run that version, or restore a backup")]
+    Newer,
+}
+
+/// SQLite's primary result code for a full disk.
+const SQLITE_FULL: i32 = 13;
+/// SQLite's primary result codes for a file that is not what SQLite wrote.
+const SQLITE_CORRUPT: [i32; 2] = [11, 26];
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<i32>().ok());
+        match code.map(|extended| extended & 0xff) {
+            Some(SQLITE_FULL) => Self::Full,
+            Some(code) if SQLITE_CORRUPT.contains(&code) => Self::Damaged(error.to_string()),
+            _ => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for StoreError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        use sqlx::migrate::MigrateError;
+        match error {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => Self::Newer,
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+            other => Self::Failed(other.into()),
+        }
+    }
+}
+
+/// A column that does not hold what was written.
+pub(super) fn damaged(what: impl Into<String>) -> StoreError {
+    StoreError::Damaged(what.into())
+}

@@ -1,0 +1,219 @@
+//! The written form of domain values in columns: JSON texts and vector bytes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ringfence_indexes::{Acl, AttributeValue, DocumentChunk, Principal, Vector};
+use ringfence_ingest::{
+    Action, Finding, FindingKind, PreparedChunk, QuarantineReason, RedactionCount, RedactionKind, SanitizePolicy,
+    UntrustedText,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{StoreError, error::damaged};
+use crate::acl_form;
+
+/// A list of texts as JSON.
+pub(super) fn write_list<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    Value::from(texts.into_iter().map(Value::from).collect::<Vec<_>>()).to_string()
+}
+
+/// A list of texts, each read by `parse`.
+pub(super) fn read_list<T, C: FromIterator<T>>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Result<C, StoreError> {
+    let texts: Vec<String> = serde_json::from_str(text).map_err(|_| damaged("a list"))?;
+    texts.iter().map(|text| parse(text)).collect::<Option<C>>().ok_or_else(|| damaged("an entry of a list"))
+}
+
+pub(super) fn write_principals(principals: &BTreeSet<Principal>) -> String {
+    write_list(principals.iter().map(Principal::as_str))
+}
+
+pub(super) fn read_principals(text: &str) -> Result<BTreeSet<Principal>, StoreError> {
+    read_list(text, |name| Principal::new(name).ok())
+}
+
+/// The JSON form of an ACL; an error for one that would not be read back as it is, which no request can make.
+pub(super) fn write_acl(acl: &Acl) -> Result<String, StoreError> {
+    let form = acl_form::to_json(acl);
+    if acl_form::from_json(&form).as_ref() == Ok(acl) {
+        Ok(form.to_string())
+    } else {
+        Err(StoreError::Failed("an ACL without a written form".into()))
+    }
+}
+
+pub(super) fn read_acl(text: &str) -> Result<Acl, StoreError> {
+    let form = serde_json::from_str(text).map_err(|_| damaged("an ACL"))?;
+    acl_form::from_json(&form).map_err(|_| damaged("an ACL"))
+}
+
+pub(super) fn write_metadata(metadata: &Map<String, Value>) -> Result<String, StoreError> {
+    serde_json::to_string(metadata).map_err(|error| StoreError::Failed(error.into()))
+}
+
+pub(super) fn read_metadata(text: &str) -> Result<Map<String, Value>, StoreError> {
+    serde_json::from_str(text).map_err(|_| damaged("metadata"))
+}
+
+pub(super) fn write_attributes(attributes: &BTreeMap<String, AttributeValue>) -> String {
+    let value = |value: &AttributeValue| match value {
+        AttributeValue::Integer(number) => Value::from(*number),
+        AttributeValue::Text(text) => Value::from(text.as_str()),
+        AttributeValue::Texts(texts) => texts.iter().map(String::as_str).collect(),
+        AttributeValue::Boolean(truth) => Value::from(*truth),
+    };
+    let object: Map<String, Value> = attributes.iter().map(|(name, held)| (name.clone(), value(held))).collect();
+    Value::from(object).to_string()
+}
+
+pub(super) fn read_attributes(text: &str) -> Result<BTreeMap<String, AttributeValue>, StoreError> {
+    let object: Map<String, Value> = serde_json::from_str(text).map_err(|_| damaged("attributes"))?;
+    let value = |value: Value| match value {
+        Value::Number(number) => number.as_i64().map(AttributeValue::Integer),
+        Value::String(text) => Some(AttributeValue::Text(text)),
+        Value::Bool(truth) => Some(AttributeValue::Boolean(truth)),
+        Value::Array(texts) => {
+            texts.iter().map(|text| text.as_str().map(str::to_owned)).collect::<Option<_>>().map(AttributeValue::Texts)
+        }
+        _ => None,
+    };
+    let pairs = object.into_iter().map(|(name, held)| value(held).map(|held| (name, held)));
+    pairs.collect::<Option<_>>().ok_or_else(|| damaged("an attribute"))
+}
+
+pub(super) const fn sanitize_name(policy: SanitizePolicy) -> &'static str {
+    match policy {
+        SanitizePolicy::Strip => "strip",
+        SanitizePolicy::Flag => "flag",
+        SanitizePolicy::Quarantine => "quarantine",
+    }
+}
+
+pub(super) fn sanitize_from(name: &str) -> Option<SanitizePolicy> {
+    [SanitizePolicy::Strip, SanitizePolicy::Flag, SanitizePolicy::Quarantine]
+        .into_iter()
+        .find(|policy| sanitize_name(*policy) == name)
+}
+
+pub(super) const fn reason_name(reason: QuarantineReason) -> &'static str {
+    match reason {
+        QuarantineReason::Policy => "policy",
+        QuarantineReason::SanitizerFailed => "sanitizer-failed",
+    }
+}
+
+pub(super) fn reason_from(name: &str) -> Option<QuarantineReason> {
+    [QuarantineReason::Policy, QuarantineReason::SanitizerFailed]
+        .into_iter()
+        .find(|reason| reason_name(*reason) == name)
+}
+
+type FindingForm = (String, String, usize, usize);
+
+fn finding_form(finding: &Finding) -> (&'static str, &'static str, usize, usize) {
+    (finding.kind.name(), finding.action.name(), finding.range.start, finding.range.end)
+}
+
+fn finding_from((kind, action, start, end): FindingForm) -> Result<Finding, StoreError> {
+    let kind = FindingKind::from_name(&kind).ok_or_else(|| damaged("the kind of a finding"))?;
+    let action = Action::from_name(&action).ok_or_else(|| damaged("the action of a finding"))?;
+    Ok(Finding { kind, action, range: start..end })
+}
+
+pub(super) fn write_findings(findings: &[Finding]) -> Result<String, StoreError> {
+    let forms: Vec<_> = findings.iter().map(finding_form).collect();
+    serde_json::to_string(&forms).map_err(|error| StoreError::Failed(error.into()))
+}
+
+pub(super) fn read_findings(text: &str) -> Result<Vec<Finding>, StoreError> {
+    let forms: Vec<FindingForm> = serde_json::from_str(text).map_err(|_| damaged("findings"))?;
+    forms.into_iter().map(finding_from).collect()
+}
+
+#[derive(Serialize)]
+struct ChunkWritten<'a> {
+    text: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    heading: &'a str,
+    span: (usize, usize),
+    ordinal: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<(&'static str, &'static str, usize, usize)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    masked: Vec<(&'static str, u32)>,
+    /// How many values of `vectors` are this chunk's; 0 for a chunk without a direction.
+    dimensions: usize,
+}
+
+#[derive(Deserialize)]
+struct ChunkRead {
+    text: String,
+    #[serde(default)]
+    heading: String,
+    span: (usize, usize),
+    ordinal: u32,
+    #[serde(default)]
+    findings: Vec<FindingForm>,
+    #[serde(default)]
+    masked: Vec<(String, u32)>,
+    dimensions: usize,
+}
+
+/// The passages of a document as JSON, and their vectors as bytes.
+pub(super) fn write_chunks(chunks: &[DocumentChunk]) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
+    let forms: Vec<_> = chunks.iter().map(chunk_form).collect();
+    let texts = serde_json::to_vec(&forms).map_err(|error| StoreError::Failed(error.into()))?;
+    let values = chunks.iter().filter_map(|chunk| chunk.vector.as_ref()).flat_map(Vector::values);
+    Ok((texts, values.flat_map(|value| value.to_le_bytes()).collect()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the text goes into the database, as it is")]
+fn chunk_form(chunk: &DocumentChunk) -> ChunkWritten<'_> {
+    let prepared = &chunk.prepared;
+    ChunkWritten {
+        text: prepared.text().expose_untrusted(),
+        heading: prepared.heading(),
+        span: (prepared.span().start, prepared.span().end),
+        ordinal: prepared.ordinal(),
+        findings: prepared.findings().iter().map(finding_form).collect(),
+        masked: prepared.masked().iter().map(|masked| (masked.kind.name(), masked.count)).collect(),
+        dimensions: chunk.vector.as_ref().map_or(0, Vector::dimensions),
+    }
+}
+
+/// What [`write_chunks`] wrote.
+pub(super) fn read_chunks(texts: &[u8], vectors: &[u8]) -> Result<Vec<DocumentChunk>, StoreError> {
+    let forms: Vec<ChunkRead> = serde_json::from_slice(texts).map_err(|_| damaged("passages"))?;
+    let (values, rest) = vectors.as_chunks::<4>();
+    let mut values = values.iter().map(|bytes| f32::from_le_bytes(*bytes));
+    let chunks: Vec<DocumentChunk> =
+        forms.into_iter().map(|form| chunk_from(form, &mut values)).collect::<Result<_, _>>()?;
+    if rest.is_empty() && values.next().is_none() { Ok(chunks) } else { Err(damaged("vectors that belong to nothing")) }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the store gives back what `prepare` made; the row's digest says so")]
+fn chunk_from(form: ChunkRead, values: &mut impl Iterator<Item = f32>) -> Result<DocumentChunk, StoreError> {
+    let findings = form.findings.into_iter().map(finding_from).collect::<Result<_, _>>()?;
+    let masked = |(kind, count): (String, u32)| {
+        RedactionKind::from_name(&kind).map(|kind| RedactionCount { kind, count }).ok_or_else(|| damaged("a mask"))
+    };
+    let masked = form.masked.into_iter().map(masked).collect::<Result<_, _>>()?;
+    let vector = (form.dimensions > 0)
+        .then(|| Vector::restore(values.take(form.dimensions).collect()))
+        .transpose()
+        .map_err(|_| damaged("a vector"))?
+        .filter(|vector| vector.dimensions() == form.dimensions);
+    if vector.is_none() && form.dimensions > 0 {
+        return Err(damaged("a vector that is cut short"));
+    }
+    let text = UntrustedText::new(form.text);
+    let span = form.span.0..form.span.1;
+    let prepared = PreparedChunk::assert_prepared(text, form.heading, span, form.ordinal, findings, masked);
+    Ok(DocumentChunk { prepared, vector })
+}
+
+/// A short text that travels beside a document, as it is stored.
+#[expect(clippy::disallowed_methods, reason = "the text goes into the database, as it is")]
+pub(super) fn write_label(label: Option<&UntrustedText>) -> Option<String> {
+    label.map(|label| label.expose_untrusted().to_owned())
+}

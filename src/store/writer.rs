@@ -1,0 +1,361 @@
+//! The writing connection: a transaction for a group of writes, a savepoint for each, and the ledgers that follow them.
+//!
+//! There is one, and nothing else writes; so what it remembers of collections and ledgers holds until it changes them or rolls back.
+
+use std::{collections::HashMap, sync::Arc};
+
+use ringfence_indexes::{CollectionId, Document, DocumentId, Principal, TenantId};
+use sqlx::{Sqlite, SqliteConnection, pool::PoolConnection};
+
+use super::{
+    GroupRecord, StoreError, TenantRecord,
+    collection::{self, StoredCollection},
+    digest::{Ledger, digest_of},
+    document::{self, ContentRow, DocumentRow, StoredContent},
+    group,
+    key::{self, owner},
+    tenant,
+};
+use crate::authn::KeyRecord;
+
+/// The one connection that writes.
+pub(crate) struct Writer {
+    connection: PoolConnection<Sqlite>,
+    /// By the tenant's name; the empty name is the server.
+    ledgers: HashMap<String, Ledger>,
+    collections: HashMap<(TenantId, CollectionId), Arc<StoredCollection>>,
+    /// The ledgers that the transaction changed, and what stood there before the savepoint.
+    changed: Vec<String>,
+    saved: Option<(HashMap<String, Ledger>, Vec<String>)>,
+}
+
+impl Writer {
+    pub(super) fn new(connection: PoolConnection<Sqlite>) -> Self {
+        Self { connection, ledgers: HashMap::new(), collections: HashMap::new(), changed: Vec::new(), saved: None }
+    }
+
+    /// Begins a transaction.
+    pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
+        self.run("BEGIN IMMEDIATE").await
+    }
+
+    /// Makes the transaction durable: it returns after the disk has it.
+    pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
+        for name in std::mem::take(&mut self.changed) {
+            if let Some(ledger) = self.ledgers.get(&name).copied() {
+                write_ledger(&mut self.connection, &name, &ledger).await?;
+            }
+        }
+        self.run("COMMIT").await
+    }
+
+    /// Gives up the transaction. SQLite may have given it up itself, as it does when the disk is full.
+    pub(crate) async fn rollback(&mut self) -> Result<(), StoreError> {
+        self.forget();
+        let result = self.run("ROLLBACK").await;
+        let is_over = || Ok::<_, StoreError>(());
+        match result {
+            Err(StoreError::Failed(error)) if error.to_string().contains("no transaction is active") => is_over(),
+            other => other,
+        }
+    }
+
+    /// Begins one write of the group.
+    pub(crate) async fn save(&mut self) -> Result<(), StoreError> {
+        self.saved = Some((HashMap::new(), self.changed.clone()));
+        self.run("SAVEPOINT one").await
+    }
+
+    /// Keeps the write.
+    pub(crate) async fn release(&mut self) -> Result<(), StoreError> {
+        self.saved = None;
+        self.run("RELEASE one").await
+    }
+
+    /// Takes the write back, and nothing else.
+    pub(crate) async fn undo(&mut self) -> Result<(), StoreError> {
+        if let Some((ledgers, changed)) = self.saved.take() {
+            self.ledgers.extend(ledgers);
+            self.changed = changed;
+        }
+        self.collections.clear();
+        self.run("ROLLBACK TO one").await?;
+        self.run("RELEASE one").await
+    }
+
+    /// Moves what the log holds into the database and empties it, so that no file keeps what was deleted.
+    pub(crate) async fn checkpoint(&mut self) -> Result<bool, StoreError> {
+        super::checkpoint(&mut self.connection).await
+    }
+
+    /// The tenant's next revision: the number of the write that is being made.
+    pub(crate) async fn advance(&mut self, tenant: &TenantId) -> Result<u64, StoreError> {
+        let ledger = self.ledger(tenant.as_str()).await?;
+        ledger.revision += 1;
+        Ok(ledger.revision)
+    }
+
+    /// The tenant's revision.
+    pub(crate) async fn revision(&mut self, tenant: &TenantId) -> Result<u64, StoreError> {
+        Ok(self.ledger(tenant.as_str()).await?.revision)
+    }
+
+    pub(crate) async fn has_tenant(&mut self, tenant: &TenantId) -> Result<bool, StoreError> {
+        Ok(tenant::one(&mut self.connection, tenant).await?.is_some())
+    }
+
+    pub(crate) async fn insert_tenant(&mut self, record: &TenantRecord) -> Result<(), StoreError> {
+        let digest = tenant::insert(&mut self.connection, record).await?;
+        self.toggle("", &digest).await
+    }
+
+    /// Deletes a tenant with everything it has.
+    pub(crate) async fn delete_tenant(&mut self, id: &TenantId) -> Result<(), StoreError> {
+        if let Some((_, digest)) = tenant::one(&mut self.connection, id).await? {
+            self.toggle("", &digest).await?;
+        }
+        tenant::delete(&mut self.connection, id).await?;
+        self.collections.retain(|(owner, _), _| owner != id);
+        // The ledger's row is gone: what is remembered of it must not be written again.
+        self.ledger(id.as_str()).await?;
+        self.ledgers.remove(id.as_str());
+        self.changed.retain(|name| name != id.as_str());
+        Ok(())
+    }
+
+    pub(crate) async fn collection(
+        &mut self,
+        tenant: &TenantId,
+        id: &CollectionId,
+    ) -> Result<Option<Arc<StoredCollection>>, StoreError> {
+        let key = (tenant.clone(), id.clone());
+        if let Some(stored) = self.collections.get(&key) {
+            return Ok(Some(Arc::clone(stored)));
+        }
+        let Some((stored, _)) = collection::one(&mut self.connection, tenant, id).await? else { return Ok(None) };
+        let stored = Arc::new(stored);
+        self.collections.insert(key, Arc::clone(&stored));
+        Ok(Some(stored))
+    }
+
+    pub(crate) async fn put_collection(
+        &mut self,
+        tenant: &TenantId,
+        stored: &StoredCollection,
+    ) -> Result<(), StoreError> {
+        let id = &stored.record.id;
+        if let Some((_, digest)) = collection::one(&mut self.connection, tenant, id).await? {
+            self.toggle(tenant.as_str(), &digest).await?;
+        }
+        self.collections.remove(&(tenant.clone(), id.clone()));
+        let digest = collection::put(&mut self.connection, tenant, stored).await?;
+        self.toggle(tenant.as_str(), &digest).await
+    }
+
+    /// Deletes a collection with its documents.
+    pub(crate) async fn delete_collection(&mut self, tenant: &TenantId, id: &CollectionId) -> Result<(), StoreError> {
+        for digest in document::delete_all(&mut self.connection, tenant, id).await? {
+            self.toggle(tenant.as_str(), &digest).await?;
+        }
+        if let Some((_, digest)) = collection::one(&mut self.connection, tenant, id).await? {
+            self.toggle(tenant.as_str(), &digest).await?;
+        }
+        self.collections.remove(&(tenant.clone(), id.clone()));
+        collection::delete(&mut self.connection, tenant, id).await
+    }
+
+    pub(crate) async fn has_documents(
+        &mut self,
+        tenant: &TenantId,
+        collection: &CollectionId,
+    ) -> Result<bool, StoreError> {
+        document::exists(&mut self.connection, tenant, collection).await
+    }
+
+    pub(crate) async fn document(
+        &mut self,
+        tenant: &TenantId,
+        collection: &CollectionId,
+        document: &DocumentId,
+    ) -> Result<Option<DocumentRow>, StoreError> {
+        document::head(&mut self.connection, tenant, collection, document).await
+    }
+
+    pub(crate) async fn load_document(
+        &mut self,
+        tenant: &TenantId,
+        row: DocumentRow,
+    ) -> Result<(Document, StoredContent), StoreError> {
+        document::load(&mut self.connection, tenant, row).await
+    }
+
+    /// Writes a document, of which `before` is what was there.
+    pub(crate) async fn put_document(
+        &mut self,
+        tenant: &TenantId,
+        row: &DocumentRow,
+        content: &ContentRow,
+        before: Option<&DocumentRow>,
+    ) -> Result<(), StoreError> {
+        document::put(&mut self.connection, tenant, row, content, before).await?;
+        self.exchange(tenant, before, Some(row)).await
+    }
+
+    /// Writes what is known of a document and leaves its passages.
+    pub(crate) async fn put_document_head(
+        &mut self,
+        tenant: &TenantId,
+        row: &DocumentRow,
+        before: &DocumentRow,
+    ) -> Result<(), StoreError> {
+        document::put_head(&mut self.connection, tenant, row).await?;
+        self.exchange(tenant, Some(before), Some(row)).await
+    }
+
+    pub(crate) async fn delete_document(&mut self, tenant: &TenantId, row: &DocumentRow) -> Result<(), StoreError> {
+        document::delete(&mut self.connection, tenant, row).await?;
+        self.exchange(tenant, Some(row), None).await
+    }
+
+    pub(crate) async fn group(
+        &mut self,
+        tenant: &TenantId,
+        group: &Principal,
+    ) -> Result<Option<GroupRecord>, StoreError> {
+        Ok(group::one(&mut self.connection, tenant, group).await?.map(|(record, _)| record))
+    }
+
+    pub(crate) async fn put_group(&mut self, tenant: &TenantId, record: &GroupRecord) -> Result<(), StoreError> {
+        let before = group::one(&mut self.connection, tenant, &record.group).await?;
+        let (before, digest) = before.map_or((None, None), |(record, digest)| (Some(record), Some(digest)));
+        if let Some(digest) = digest {
+            self.toggle(tenant.as_str(), &digest).await?;
+        }
+        let members = before.map(|before| before.members).unwrap_or_default();
+        let digest = group::put(&mut self.connection, tenant, record, &members).await?;
+        self.toggle(tenant.as_str(), &digest).await
+    }
+
+    pub(crate) async fn delete_group(&mut self, tenant: &TenantId, group: &Principal) -> Result<(), StoreError> {
+        if let Some((_, digest)) = group::one(&mut self.connection, tenant, group).await? {
+            self.toggle(tenant.as_str(), &digest).await?;
+        }
+        group::delete(&mut self.connection, tenant, group).await
+    }
+
+    pub(crate) async fn key(&mut self, id: &str) -> Result<Option<KeyRecord>, StoreError> {
+        Ok(key::one(&mut self.connection, id).await?.map(|(record, _)| record))
+    }
+
+    pub(crate) async fn put_key(&mut self, record: &KeyRecord) -> Result<(), StoreError> {
+        let name = owner(record.tenant.as_ref());
+        if let Some((_, digest)) = key::one(&mut self.connection, &record.id).await? {
+            self.toggle(name, &digest).await?;
+        }
+        let digest = key::put(&mut self.connection, record).await?;
+        self.toggle(name, &digest).await
+    }
+
+    pub(crate) async fn delete_key(&mut self, tenant: Option<&TenantId>, id: &str) -> Result<(), StoreError> {
+        if let Some((_, digest)) = key::one(&mut self.connection, id).await? {
+            self.toggle(owner(tenant), &digest).await?;
+        }
+        key::delete(&mut self.connection, tenant, id).await
+    }
+
+    async fn exchange(
+        &mut self,
+        tenant: &TenantId,
+        before: Option<&DocumentRow>,
+        after: Option<&DocumentRow>,
+    ) -> Result<(), StoreError> {
+        for row in [before, after].into_iter().flatten() {
+            let digest = row.digest()?;
+            self.toggle(tenant.as_str(), &digest).await?;
+        }
+        Ok(())
+    }
+
+    async fn toggle(&mut self, name: &str, digest: &[u8; 32]) -> Result<(), StoreError> {
+        self.ledger(name).await?.toggle(digest);
+        Ok(())
+    }
+
+    /// The ledger, about to be changed.
+    async fn ledger(&mut self, name: &str) -> Result<&mut Ledger, StoreError> {
+        if !self.ledgers.contains_key(name) {
+            let ledger = read_ledger(&mut self.connection, name).await?.unwrap_or_default();
+            self.ledgers.insert(name.to_owned(), ledger);
+        }
+        if !self.changed.iter().any(|changed| changed == name) {
+            self.changed.push(name.to_owned());
+        }
+        let ledger = self.ledgers.get_mut(name).expect("the ledger was just put there");
+        if let Some((saved, _)) = &mut self.saved {
+            saved.entry(name.to_owned()).or_insert(*ledger);
+        }
+        Ok(ledger)
+    }
+
+    fn forget(&mut self) {
+        self.ledgers.clear();
+        self.collections.clear();
+        self.changed.clear();
+        self.saved = None;
+    }
+
+    async fn run(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        sqlx::query(sql).execute(&mut *self.connection).await?;
+        Ok(())
+    }
+}
+
+/// The ledger of a tenant, or of the server.
+pub(super) async fn read_ledger(connection: &mut SqliteConnection, name: &str) -> Result<Option<Ledger>, StoreError> {
+    let row: Option<(i64, Vec<u8>, Vec<u8>)> =
+        sqlx::query_as("SELECT revision, checksum, digest FROM ledgers WHERE tenant_id = $1")
+            .bind(name)
+            .fetch_optional(connection)
+            .await?;
+    row.map(|(revision, checksum, digest)| Ledger::read(name, revision, &checksum, &digest)).transpose()
+}
+
+async fn write_ledger(connection: &mut SqliteConnection, name: &str, ledger: &Ledger) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO ledgers (tenant_id, revision, checksum, digest) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (tenant_id) DO UPDATE SET revision = excluded.revision, checksum = excluded.checksum, \
+         digest = excluded.digest",
+    )
+    .bind(name)
+    .bind(i64::try_from(ledger.revision).unwrap_or(i64::MAX))
+    .bind(ledger.checksum().to_vec())
+    .bind(ledger.digest(name).to_vec())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The exclusive or of the digests of all rows that the tenant has, or the server where there is none.
+pub(super) async fn sum_of_rows(
+    connection: &mut SqliteConnection,
+    tenant: Option<&TenantId>,
+) -> Result<[u8; 32], StoreError> {
+    let sql: &[&'static str] = if tenant.is_some() {
+        &[
+            "SELECT digest FROM collections WHERE tenant_id = $1",
+            "SELECT digest FROM documents WHERE tenant_id = $1",
+            "SELECT digest FROM groups WHERE tenant_id = $1",
+            "SELECT digest FROM keys WHERE tenant_id = $1",
+        ]
+    } else {
+        &["SELECT digest FROM tenants WHERE tenant_id <> $1", "SELECT digest FROM keys WHERE tenant_id = $1"]
+    };
+    let mut sum = Ledger::default();
+    for sql in sql {
+        let rows: Vec<(Vec<u8>,)> = sqlx::query_as(*sql).bind(owner(tenant)).fetch_all(&mut *connection).await?;
+        for (digest,) in rows {
+            sum.toggle(&digest_of(&digest)?);
+        }
+    }
+    Ok(*sum.checksum())
+}
