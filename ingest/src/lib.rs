@@ -22,3 +22,6 @@ pub use prepare::{
 };
 pub use redact::{Redacted, RedactionCount, RedactionKind, redact};
 pub use untrusted::UntrustedText;
+
+/// The version of the sanitiser's and the redactor's rules, which a store keeps beside each document: a newer version may judge differently.
+pub const RULES_VERSION: &str = "1";

@@ -6,6 +6,7 @@ mod code;
 mod comment;
 mod control;
 mod fold;
+mod instruction;
 mod invisible;
 mod markup;
 
@@ -35,10 +36,12 @@ pub(crate) struct Sanitized {
 
 type Detector = fn(&str) -> Vec<Edit>;
 
-/// Detectors whose findings are taken out whatever the policy, in the order in which they uncover each other.
-const GUARANTEES: [Detector; 4] = [invisible::detect, control::detect, comment::detect, markup::detect];
-/// Detectors of text that speaks to the machine: the policy decides.
-const INSTRUCTIONS: [Detector; 0] = [];
+/// Detectors that uncover what the others look at: first, one after the other.
+const UNCOVERING: [Detector; 2] = [invisible::detect, comment::detect];
+/// Detectors whose findings are taken out whatever the policy.
+const GUARANTEES: [Detector; 2] = [control::detect, markup::detect];
+/// The detector of text that speaks to the machine: the policy decides. It sees what the guarantees are about to take out, which is evidence.
+const INSTRUCTIONS: Detector = instruction::detect;
 
 /// Sanitises a text under a policy. Idempotent: a sanitised text comes through as it is.
 pub(crate) fn sanitize(text: String, policy: SanitizePolicy) -> Result<Sanitized, SanitizerFailed> {
@@ -48,44 +51,43 @@ pub(crate) fn sanitize(text: String, policy: SanitizePolicy) -> Result<Sanitized
 fn run(text: String, policy: SanitizePolicy) -> Result<Sanitized, SanitizerFailed> {
     let mut draft = Draft::new(text);
     let mut findings = Vec::new();
+    let instructions = match policy {
+        SanitizePolicy::Strip => Action::Stripped,
+        SanitizePolicy::Flag => Action::Flagged,
+        SanitizePolicy::Quarantine => Action::Quarantined,
+    };
     for _ in 0..ROUNDS_MAX {
         let mut changed = false;
-        for detector in GUARANTEES {
-            changed |= strip(&mut draft, detector, &mut findings);
+        for detector in UNCOVERING {
+            let edits = detector(draft.text());
+            changed |= take(&mut draft, edits, Action::Stripped, &mut findings);
         }
+        let mut edits: Vec<Edit> = GUARANTEES.iter().flat_map(|detector| detector(draft.text())).collect();
+        let found = tidy(INSTRUCTIONS(draft.text()));
+        report(&draft, &edits, Action::Stripped, &mut findings);
+        report(&draft, &found, instructions, &mut findings);
         if policy == SanitizePolicy::Strip {
-            for detector in INSTRUCTIONS {
-                changed |= strip(&mut draft, detector, &mut findings);
-            }
+            edits.extend(found);
         }
-        if !changed {
-            report_only(&draft, policy, &mut findings);
+        let edits = tidy(edits);
+        draft.apply(&edits);
+        if !changed && edits.is_empty() {
             return Ok(Sanitized { draft, findings: settle(findings) });
         }
     }
     Err(SanitizerFailed)
 }
 
-fn strip(draft: &mut Draft, detector: Detector, findings: &mut Vec<Finding>) -> bool {
-    let edits = tidy(detector(draft.text()));
-    for edit in &edits {
-        findings.push(Finding { kind: edit.kind, action: Action::Stripped, range: draft.origin(&edit.range) });
-    }
+fn take(draft: &mut Draft, edits: Vec<Edit>, action: Action, findings: &mut Vec<Finding>) -> bool {
+    let edits = tidy(edits);
+    report(draft, &edits, action, findings);
     draft.apply(&edits);
     !edits.is_empty()
 }
 
-fn report_only(draft: &Draft, policy: SanitizePolicy, findings: &mut Vec<Finding>) {
-    let action = match policy {
-        SanitizePolicy::Strip => return,
-        SanitizePolicy::Flag => Action::Flagged,
-        SanitizePolicy::Quarantine => Action::Quarantined,
-    };
-    for detector in INSTRUCTIONS {
-        for edit in tidy(detector(draft.text())) {
-            findings.push(Finding { kind: edit.kind, action, range: draft.origin(&edit.range) });
-        }
-    }
+fn report(draft: &Draft, edits: &[Edit], action: Action, findings: &mut Vec<Finding>) {
+    let finding = |edit: &Edit| Finding { kind: edit.kind, action, range: draft.origin(&edit.range) };
+    findings.extend(edits.iter().filter(|edit| !edit.range.is_empty()).map(finding));
 }
 
 /// Puts findings in order of position and joins neighbours of one kind: a character between every two letters is one finding.

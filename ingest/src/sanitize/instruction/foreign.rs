@@ -1,0 +1,60 @@
+//! Sentences in another language than their document.
+//!
+//! Honest documents quote other languages, so this is no evidence by itself; together with a second person, a request or a question it is.
+
+/// Function words of English that hardly any other language has.
+const ENGLISH: [&str; 30] = [
+    "the", "of", "and", "is", "are", "was", "with", "for", "that", "this", "from", "be", "it", "by", "or", "which",
+    "will", "can", "have", "has", "not", "you", "your", "when", "if", "they", "use", "used", "its", "these",
+];
+/// Fewer words are too few to tell.
+const WORDS_MIN: usize = 6;
+
+/// What a sentence is written in, as far as it matters here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Tongue {
+    /// Too short to tell, or mixed.
+    #[default]
+    Unclear,
+    English,
+    /// Another language in Latin letters.
+    Latin,
+    /// Another script.
+    Script,
+}
+
+/// Tells the tongue of a folded sentence; `accents` says how many of its letters had accents.
+pub(super) fn tongue(folded: &str, accents: usize) -> Tongue {
+    let ascii = folded.bytes().filter(u8::is_ascii_alphabetic).count();
+    let letters = folded.chars().filter(|character| character.is_alphabetic()).count();
+    if letters >= 12 && ascii * 2 < letters {
+        return Tongue::Script;
+    }
+    let (mut words, mut english) = (0, 0);
+    for word in folded.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        words += 1;
+        english += usize::from(ENGLISH.contains(&word));
+    }
+    if words < WORDS_MIN {
+        Tongue::Unclear
+    } else if english * 12 < words && accents >= 2 {
+        Tongue::Latin
+    } else if english * 10 >= words {
+        Tongue::English
+    } else {
+        Tongue::Unclear
+    }
+}
+
+/// Whether a document speaks English but for a few sentences.
+pub(super) fn is_english(tongues: impl Iterator<Item = Tongue>) -> bool {
+    let (mut english, mut foreign) = (0_usize, 0_usize);
+    for tongue in tongues {
+        match tongue {
+            Tongue::English => english += 1,
+            Tongue::Latin | Tongue::Script => foreign += 1,
+            Tongue::Unclear => {}
+        }
+    }
+    english >= 3 && foreign * 4 <= english + 3
+}
