@@ -151,7 +151,8 @@ impl Apply<'_> {
         if before.as_ref().is_some_and(|before| row.is_same_but_for_time(before)) {
             return self.unchanged(&tenant).await;
         }
-        self.writer.put_document(&tenant, &row, &content_row, before.as_ref()).await?;
+        let key = (tenant.clone(), document.collection.clone(), document.id.clone());
+        self.writer.put_document(key, row, &content_row, before.as_ref()).await?;
         let outcome = if before.is_some() { Outcome::Changed } else { Outcome::Created };
         let change = match content {
             StoredContent::Active(chunks) => Change::PutDocument(Document { chunks, ..document }),
@@ -194,7 +195,7 @@ impl Apply<'_> {
         if ingested_before.is_some_and(|moment| row.ingested_at() >= moment) {
             return Err(CommitError::NoDocument.into());
         }
-        self.writer.delete_document(&tenant, &row).await?;
+        self.writer.delete_document((tenant.clone(), collection.clone(), document.clone()), &row).await?;
         let change = Change::DeleteDocument { collection, document };
         self.changed(&tenant, Outcome::Changed, Effect::Index(tenant.clone(), change)).await
     }
@@ -216,7 +217,8 @@ impl Apply<'_> {
         let info = Arc::new(DocumentInfo { version: 1, ..DocumentInfo::clone(&stored.info) });
         let stored = Document { acl: acl.clone(), info, ..stored };
         let (row, _) = DocumentRow::new(&tenant, &stored, &content)?;
-        self.writer.put_document_head(&tenant, &row, &before).await?;
+        let key = (tenant.clone(), collection.clone(), document.clone());
+        self.writer.put_document_head(key, row, &before).await?;
         let effect = if is_active {
             Effect::Index(tenant.clone(), Change::SetAcl { collection, document, acl, version: 1 })
         } else {

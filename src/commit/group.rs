@@ -128,6 +128,8 @@ impl Groups {
     }
 
     async fn apply_all(&mut self, requests: &[&WriteRequest]) -> Result<Vec<Result<Applied, CommitError>>, GroupError> {
+        let keys = requests.iter().filter_map(|request| request.write.document()).collect();
+        self.writer.look_up(keys).await.map_err(|error| GroupError::before_commit(&error))?;
         let mut all = Vec::with_capacity(requests.len());
         for request in requests {
             all.push(self.apply(&request.write).await?);
@@ -138,7 +140,7 @@ impl Groups {
     /// Applies one write; what fails is taken back alone.
     async fn apply(&mut self, write: &Write) -> Result<Result<Applied, CommitError>, GroupError> {
         let failed = |error: StoreError| GroupError::before_commit(&error);
-        self.writer.save().await.map_err(failed)?;
+        self.writer.save();
         let apply = Apply { writer: &mut self.writer, embedder: &self.embedder, now: self.clock.now() };
         let refused = match apply.write(write.clone()).await {
             Ok(applied) => {

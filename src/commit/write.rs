@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::{
     audit::{Actor, Receipt},
     authn::KeyRecord,
-    store::CollectionRecord,
+    store::{CollectionRecord, DocumentKey},
 };
 
 /// A write and how it is recorded.
@@ -147,6 +147,19 @@ impl Write {
             Self::PutDocument(document) => Some(&document.tenant),
             Self::CreateKey(key) => key.tenant.as_ref(),
             Self::RotateKey { tenant, .. } | Self::DeleteKey { tenant, .. } => tenant.as_ref(),
+        }
+    }
+
+    /// The document that is written to.
+    pub(super) fn document(&self) -> Option<DocumentKey> {
+        match self {
+            Self::PutDocument(write) => Some((write.tenant.clone(), write.collection.clone(), write.id.clone())),
+            Self::DeleteDocument { tenant, collection, document }
+            | Self::ExpireDocument { tenant, collection, document, .. }
+            | Self::SetAcl { tenant, collection, document, .. } => {
+                Some((tenant.clone(), collection.clone(), document.clone()))
+            }
+            _ => None,
         }
     }
 }

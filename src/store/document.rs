@@ -5,7 +5,8 @@ use std::sync::Arc;
 use futures_util::TryStreamExt as _;
 use ringfence_indexes::{Acl, CollectionId, Document, DocumentChunk, DocumentId, DocumentInfo, TenantId, Timestamp};
 use ringfence_ingest::{QuarantineReason, UntrustedText};
-use sqlx::{FromRow, SqliteConnection};
+use serde_json::Value;
+use sqlx::{FromRow, Sqlite, SqliteConnection};
 
 use super::{
     StoreError,
@@ -16,6 +17,9 @@ use super::{
 
 /// How much is read before it is handed on: enough to index at once, little enough to hold.
 const PIECE_BYTES: usize = 8 << 20;
+
+/// Where a document lies.
+pub(crate) type DocumentKey = (TenantId, CollectionId, DocumentId);
 
 /// Whether a document is indexed or held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -260,6 +264,45 @@ pub(super) async fn head(
     row.map(|row| row.check(tenant)).transpose()
 }
 
+/// What is known of several documents, in any order; those that are absent are left out.
+pub(super) async fn heads(
+    connection: &mut SqliteConnection,
+    keys: &[DocumentKey],
+) -> Result<Vec<(DocumentKey, DocumentRow)>, StoreError> {
+    let names = keys.iter().map(|(tenant, collection, document)| {
+        Value::from(vec![tenant.as_str(), collection.as_str(), document.as_str()])
+    });
+    let rows: Vec<OwnedRow> = sqlx::query_as(
+        "SELECT tenant_id, collection_id, document_id, status, acl, title, uri, metadata, content_hash, ingested_at, \
+         ingested_by, version, findings, removed, fingerprint, content_digest, digest \
+         FROM json_each($1) AS wanted CROSS JOIN documents ON tenant_id = json_extract(wanted.value, '$[0]') \
+         AND collection_id = json_extract(wanted.value, '$[1]') AND document_id = json_extract(wanted.value, '$[2]')",
+    )
+    .bind(Value::from_iter(names).to_string())
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(OwnedRow::read).collect()
+}
+
+/// A row of `documents` with its tenant.
+#[derive(FromRow)]
+struct OwnedRow {
+    tenant_id: String,
+    #[sqlx(flatten)]
+    head: DocumentRow,
+}
+
+impl OwnedRow {
+    fn read(self) -> Result<(DocumentKey, DocumentRow), StoreError> {
+        let fault = || self.head.damaged();
+        let tenant = TenantId::new(&self.tenant_id).map_err(|_| fault())?;
+        let collection = CollectionId::new(&self.head.collection_id).map_err(|_| fault())?;
+        let document = DocumentId::new(&self.head.document_id).map_err(|_| fault())?;
+        let row = self.head.check(&tenant)?;
+        Ok(((tenant, collection, document), row))
+    }
+}
+
 /// The document of a row, with its passages; none for one that is held back.
 pub(super) async fn load(
     connection: &mut SqliteConnection,
@@ -294,36 +337,61 @@ pub(super) async fn load(
     Ok((row.with_chunks(Vec::new())?, StoredContent::Quarantined { source, reason }))
 }
 
-/// Writes a document, of which `before` is what was there.
+/// Writes what is known of a document; the parameters are those of [`bind_head`].
+macro_rules! upsert_document {
+    () => {
+        "INSERT INTO documents (tenant_id, collection_id, document_id, status, acl, title, uri, metadata, \
+         content_hash, ingested_at, ingested_by, version, findings, removed, fingerprint, content_digest, digest) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+         ON CONFLICT (tenant_id, collection_id, document_id) DO UPDATE SET status = excluded.status, \
+         acl = excluded.acl, title = excluded.title, uri = excluded.uri, metadata = excluded.metadata, \
+         content_hash = excluded.content_hash, ingested_at = excluded.ingested_at, \
+         ingested_by = excluded.ingested_by, version = excluded.version, findings = excluded.findings, \
+         removed = excluded.removed, fingerprint = excluded.fingerprint, \
+         content_digest = excluded.content_digest, digest = excluded.digest; "
+    };
+}
+
+/// Takes away what stood under the document's name.
+macro_rules! delete_content {
+    () => {
+        "DELETE FROM contents WHERE tenant_id = $1 AND collection_id = $2 AND document_id = $3; \
+         DELETE FROM quarantine WHERE tenant_id = $1 AND collection_id = $2 AND document_id = $3; "
+    };
+}
+
+/// Writes a document in place of what was there, in a savepoint of its own.
+///
+/// All in one call: each call is a round trip to the connection's thread, which costs more than the statement.
 pub(super) async fn put(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     row: &DocumentRow,
     content: &ContentRow,
-    before: Option<&DocumentRow>,
 ) -> Result<(), StoreError> {
-    if let Some(before) = before {
-        delete_content(connection, tenant, before).await?;
-    }
-    put_head(connection, tenant, row).await?;
     let query = match content {
-        ContentRow::Active { chunks, vectors } => sqlx::query(
-            "INSERT INTO contents (tenant_id, collection_id, document_id, chunks, vectors) VALUES ($1, $2, $3, $4, $5)",
-        )
-        .bind(tenant.as_str())
-        .bind(row.collection_id.as_str())
-        .bind(row.document_id.as_str())
-        .bind(chunks.as_slice())
-        .bind(vectors.as_slice()),
-        ContentRow::Quarantined { reason, source } => sqlx::query(
-            "INSERT INTO quarantine (tenant_id, collection_id, document_id, reason, source) \
-             VALUES ($1, $2, $3, $4, $5)",
-        )
-        .bind(tenant.as_str())
-        .bind(row.collection_id.as_str())
-        .bind(row.document_id.as_str())
-        .bind(*reason)
-        .bind(source.as_slice()),
+        ContentRow::Active { chunks, vectors } => {
+            let sql = concat!(
+                "SAVEPOINT one; ",
+                delete_content!(),
+                upsert_document!(),
+                "INSERT INTO contents (tenant_id, collection_id, document_id, chunks, vectors) \
+                 VALUES ($1, $2, $3, $18, $19); ",
+                "RELEASE one"
+            );
+            bind_head(sqlx::query(sql), tenant, row).bind(chunks.as_slice()).bind(vectors.as_slice())
+        }
+        ContentRow::Quarantined { reason, source } => {
+            let sql = concat!(
+                "SAVEPOINT one; ",
+                delete_content!(),
+                upsert_document!(),
+                "INSERT INTO quarantine (tenant_id, collection_id, document_id, reason, source) \
+                 VALUES ($1, $2, $3, $18, $19); ",
+                "RELEASE one"
+            );
+            bind_head(sqlx::query(sql), tenant, row).bind(*reason).bind(source.as_slice())
+        }
     };
     query.execute(connection).await?;
     Ok(())
@@ -335,37 +403,31 @@ pub(super) async fn put_head(
     tenant: &TenantId,
     row: &DocumentRow,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO documents (tenant_id, collection_id, document_id, status, acl, title, uri, metadata, \
-         content_hash, ingested_at, ingested_by, version, findings, removed, fingerprint, content_digest, digest) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
-         ON CONFLICT (tenant_id, collection_id, document_id) DO UPDATE SET status = excluded.status, \
-         acl = excluded.acl, title = excluded.title, uri = excluded.uri, metadata = excluded.metadata, \
-         content_hash = excluded.content_hash, ingested_at = excluded.ingested_at, \
-         ingested_by = excluded.ingested_by, version = excluded.version, findings = excluded.findings, \
-         removed = excluded.removed, fingerprint = excluded.fingerprint, \
-         content_digest = excluded.content_digest, digest = excluded.digest",
-    )
-    .bind(tenant.as_str())
-    .bind(row.collection_id.as_str())
-    .bind(row.document_id.as_str())
-    .bind(row.status.as_str())
-    .bind(row.acl.as_str())
-    .bind(row.title.as_deref())
-    .bind(row.uri.as_deref())
-    .bind(row.metadata.as_str())
-    .bind(row.content_hash.as_str())
-    .bind(row.ingested_at)
-    .bind(row.ingested_by.as_str())
-    .bind(row.version)
-    .bind(row.findings.as_str())
-    .bind(row.removed)
-    .bind(row.fingerprint.as_slice())
-    .bind(row.content_digest.as_slice())
-    .bind(row.digest.as_slice())
-    .execute(connection)
-    .await?;
+    bind_head(sqlx::query(upsert_document!()), tenant, row).execute(connection).await?;
     Ok(())
+}
+
+type Query<'q> = sqlx::query::Query<'q, Sqlite, <Sqlite as sqlx::Database>::Arguments>;
+
+fn bind_head<'q>(query: Query<'q>, tenant: &'q TenantId, row: &'q DocumentRow) -> Query<'q> {
+    query
+        .bind(tenant.as_str())
+        .bind(row.collection_id.as_str())
+        .bind(row.document_id.as_str())
+        .bind(row.status.as_str())
+        .bind(row.acl.as_str())
+        .bind(row.title.as_deref())
+        .bind(row.uri.as_deref())
+        .bind(row.metadata.as_str())
+        .bind(row.content_hash.as_str())
+        .bind(row.ingested_at)
+        .bind(row.ingested_by.as_str())
+        .bind(row.version)
+        .bind(row.findings.as_str())
+        .bind(row.removed)
+        .bind(row.fingerprint.as_slice())
+        .bind(row.content_digest.as_slice())
+        .bind(row.digest.as_slice())
 }
 
 /// Deletes a document.
@@ -374,26 +436,10 @@ pub(super) async fn delete(
     tenant: &TenantId,
     row: &DocumentRow,
 ) -> Result<(), StoreError> {
-    delete_content(connection, tenant, row).await?;
-    sqlx::query("DELETE FROM documents WHERE tenant_id = $1 AND collection_id = $2 AND document_id = $3")
-        .bind(tenant.as_str())
-        .bind(row.collection_id.as_str())
-        .bind(row.document_id.as_str())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn delete_content(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-    row: &DocumentRow,
-) -> Result<(), StoreError> {
-    let sql = if row.is_active() {
-        "DELETE FROM contents WHERE tenant_id = $1 AND collection_id = $2 AND document_id = $3"
-    } else {
-        "DELETE FROM quarantine WHERE tenant_id = $1 AND collection_id = $2 AND document_id = $3"
-    };
+    let sql = concat!(
+        delete_content!(),
+        "DELETE FROM documents WHERE tenant_id = $1 AND collection_id = $2 AND document_id = $3"
+    );
     sqlx::query(sql)
         .bind(tenant.as_str())
         .bind(row.collection_id.as_str())

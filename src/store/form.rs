@@ -163,8 +163,12 @@ struct ChunkRead {
 pub(super) fn write_chunks(chunks: &[DocumentChunk]) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
     let forms: Vec<_> = chunks.iter().map(chunk_form).collect();
     let texts = serde_json::to_vec(&forms).map_err(|error| StoreError::Failed(error.into()))?;
-    let values = chunks.iter().filter_map(|chunk| chunk.vector.as_ref()).flat_map(Vector::values);
-    Ok((texts, values.flat_map(|value| value.to_le_bytes()).collect()))
+    let vectors = chunks.iter().filter_map(|chunk| chunk.vector.as_ref());
+    let mut bytes = Vec::with_capacity(vectors.clone().map(|vector| vector.dimensions() * size_of::<f32>()).sum());
+    for value in vectors.flat_map(Vector::values) {
+        bytes.extend_from_slice(&value.to_le_bytes());
+    }
+    Ok((texts, bytes))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the text goes into the database, as it is")]

@@ -19,7 +19,7 @@ use std::{path::Path, time::Duration};
 
 use ringfence_indexes::{CollectionId, Document, DocumentId, Principal, TenantId, Timestamp};
 use sqlx::{
-    Connection as _, Sqlite, SqliteConnection, SqlitePool,
+    ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, SqlitePool,
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -30,7 +30,10 @@ pub use self::{
     error::StoreError,
     records::{CollectionRecord, GroupRecord, TenantRecord, Trust},
 };
-pub(crate) use self::{document::DocumentRow, writer::Writer};
+pub(crate) use self::{
+    document::{DocumentKey, DocumentRow},
+    writer::Writer,
+};
 use crate::authn::KeyRecord;
 
 /// The database file in the data directory; SQLite keeps two more beside it.
@@ -66,7 +69,8 @@ impl Store {
             .pragma("temp_store", "MEMORY")
             .pragma("cell_size_check", "ON")
             .pragma("trusted_schema", "OFF")
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            .disable_statement_logging();
         let pool = |size: u32| {
             SqlitePoolOptions::new()
                 .min_connections(1)

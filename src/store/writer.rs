@@ -11,7 +11,7 @@ use super::{
     GroupRecord, StoreError, TenantRecord,
     collection::{self, StoredCollection},
     digest::{Ledger, digest_of},
-    document::{self, ContentRow, DocumentRow, StoredContent},
+    document::{self, ContentRow, DocumentKey, DocumentRow, StoredContent},
     group,
     key::{self, owner},
     tenant,
@@ -24,14 +24,31 @@ pub(crate) struct Writer {
     /// By the tenant's name; the empty name is the server.
     ledgers: HashMap<String, Ledger>,
     collections: HashMap<(TenantId, CollectionId), Arc<StoredCollection>>,
-    /// The ledgers that the transaction changed, and what stood there before the savepoint.
+    /// What is known of documents in this transaction; `None` for those that are absent.
+    documents: HashMap<DocumentKey, Option<DocumentRow>>,
+    /// The ledgers that the transaction changed.
     changed: Vec<String>,
-    saved: Option<(HashMap<String, Ledger>, Vec<String>)>,
+    saved: Option<Saved>,
+}
+
+/// What one write of the group would go back to.
+struct Saved {
+    ledgers: HashMap<String, Ledger>,
+    changed: Vec<String>,
+    /// Whether the savepoint was made: a write that is refused before it changes anything needs none.
+    is_made: bool,
 }
 
 impl Writer {
     pub(super) fn new(connection: PoolConnection<Sqlite>) -> Self {
-        Self { connection, ledgers: HashMap::new(), collections: HashMap::new(), changed: Vec::new(), saved: None }
+        Self {
+            connection,
+            ledgers: HashMap::new(),
+            collections: HashMap::new(),
+            documents: HashMap::new(),
+            changed: Vec::new(),
+            saved: None,
+        }
     }
 
     /// Begins a transaction.
@@ -41,6 +58,7 @@ impl Writer {
 
     /// Makes the transaction durable: it returns after the disk has it.
     pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
+        self.documents.clear();
         for name in std::mem::take(&mut self.changed) {
             if let Some(ledger) = self.ledgers.get(&name).copied() {
                 write_ledger(&mut self.connection, &name, &ledger).await?;
@@ -60,27 +78,47 @@ impl Writer {
         }
     }
 
+    /// Looks up documents that the group is about to write, in one call.
+    pub(crate) async fn look_up(&mut self, keys: Vec<DocumentKey>) -> Result<(), StoreError> {
+        let found = document::heads(&mut self.connection, &keys).await?;
+        self.documents.extend(keys.into_iter().map(|key| (key, None)));
+        self.documents.extend(found.into_iter().map(|(key, row)| (key, Some(row))));
+        Ok(())
+    }
+
     /// Begins one write of the group.
-    pub(crate) async fn save(&mut self) -> Result<(), StoreError> {
-        self.saved = Some((HashMap::new(), self.changed.clone()));
-        self.run("SAVEPOINT one").await
+    pub(crate) fn save(&mut self) {
+        self.saved = Some(Saved { ledgers: HashMap::new(), changed: self.changed.clone(), is_made: false });
     }
 
     /// Keeps the write.
     pub(crate) async fn release(&mut self) -> Result<(), StoreError> {
-        self.saved = None;
-        self.run("RELEASE one").await
+        match self.saved.take() {
+            Some(saved) if saved.is_made => self.run("RELEASE one").await,
+            _ => Ok(()),
+        }
     }
 
     /// Takes the write back, and nothing else.
     pub(crate) async fn undo(&mut self) -> Result<(), StoreError> {
-        if let Some((ledgers, changed)) = self.saved.take() {
-            self.ledgers.extend(ledgers);
-            self.changed = changed;
+        let Some(saved) = self.saved.take() else { return Ok(()) };
+        self.ledgers.extend(saved.ledgers);
+        self.changed = saved.changed;
+        if saved.is_made {
+            self.collections.clear();
+            self.documents.clear();
+            self.run("ROLLBACK TO one; RELEASE one").await?;
         }
-        self.collections.clear();
-        self.run("ROLLBACK TO one").await?;
-        self.run("RELEASE one").await
+        Ok(())
+    }
+
+    /// Makes the savepoint, before the first change of a write.
+    async fn make_savepoint(&mut self) -> Result<(), StoreError> {
+        if let Some(saved) = self.saved.as_mut().filter(|saved| !saved.is_made) {
+            saved.is_made = true;
+            self.run("SAVEPOINT one").await?;
+        }
+        Ok(())
     }
 
     /// Moves what the log holds into the database and empties it, so that no file keeps what was deleted.
@@ -105,17 +143,20 @@ impl Writer {
     }
 
     pub(crate) async fn insert_tenant(&mut self, record: &TenantRecord) -> Result<(), StoreError> {
+        self.make_savepoint().await?;
         let digest = tenant::insert(&mut self.connection, record).await?;
         self.toggle("", &digest).await
     }
 
     /// Deletes a tenant with everything it has.
     pub(crate) async fn delete_tenant(&mut self, id: &TenantId) -> Result<(), StoreError> {
+        self.make_savepoint().await?;
         if let Some((_, digest)) = tenant::one(&mut self.connection, id).await? {
             self.toggle("", &digest).await?;
         }
         tenant::delete(&mut self.connection, id).await?;
         self.collections.retain(|(owner, _), _| owner != id);
+        self.documents.clear();
         // The ledger's row is gone: what is remembered of it must not be written again.
         self.ledger(id.as_str()).await?;
         self.ledgers.remove(id.as_str());
@@ -143,6 +184,7 @@ impl Writer {
         tenant: &TenantId,
         stored: &StoredCollection,
     ) -> Result<(), StoreError> {
+        self.make_savepoint().await?;
         let id = &stored.record.id;
         if let Some((_, digest)) = collection::one(&mut self.connection, tenant, id).await? {
             self.toggle(tenant.as_str(), &digest).await?;
@@ -154,6 +196,8 @@ impl Writer {
 
     /// Deletes a collection with its documents.
     pub(crate) async fn delete_collection(&mut self, tenant: &TenantId, id: &CollectionId) -> Result<(), StoreError> {
+        self.make_savepoint().await?;
+        self.documents.clear();
         for digest in document::delete_all(&mut self.connection, tenant, id).await? {
             self.toggle(tenant.as_str(), &digest).await?;
         }
@@ -178,7 +222,11 @@ impl Writer {
         collection: &CollectionId,
         document: &DocumentId,
     ) -> Result<Option<DocumentRow>, StoreError> {
-        document::head(&mut self.connection, tenant, collection, document).await
+        let key = (tenant.clone(), collection.clone(), document.clone());
+        match self.documents.get(&key) {
+            Some(known) => Ok(known.clone()),
+            None => document::head(&mut self.connection, tenant, collection, document).await,
+        }
     }
 
     pub(crate) async fn load_document(
@@ -192,29 +240,44 @@ impl Writer {
     /// Writes a document, of which `before` is what was there.
     pub(crate) async fn put_document(
         &mut self,
-        tenant: &TenantId,
-        row: &DocumentRow,
+        key: DocumentKey,
+        row: DocumentRow,
         content: &ContentRow,
         before: Option<&DocumentRow>,
     ) -> Result<(), StoreError> {
-        document::put(&mut self.connection, tenant, row, content, before).await?;
-        self.exchange(tenant, before, Some(row)).await
+        self.exchange(&key.0, before, Some(&row)).await?;
+        if let Some(saved) = self.saved.as_mut() {
+            // The statement makes the savepoint and releases it; one that fails between leaves it to be undone.
+            saved.is_made = true;
+        }
+        document::put(&mut self.connection, &key.0, &row, content).await?;
+        if let Some(saved) = self.saved.as_mut() {
+            saved.is_made = false;
+        }
+        self.documents.insert(key, Some(row));
+        Ok(())
     }
 
     /// Writes what is known of a document and leaves its passages.
     pub(crate) async fn put_document_head(
         &mut self,
-        tenant: &TenantId,
-        row: &DocumentRow,
+        key: DocumentKey,
+        row: DocumentRow,
         before: &DocumentRow,
     ) -> Result<(), StoreError> {
-        document::put_head(&mut self.connection, tenant, row).await?;
-        self.exchange(tenant, Some(before), Some(row)).await
+        self.make_savepoint().await?;
+        self.exchange(&key.0, Some(before), Some(&row)).await?;
+        document::put_head(&mut self.connection, &key.0, &row).await?;
+        self.documents.insert(key, Some(row));
+        Ok(())
     }
 
-    pub(crate) async fn delete_document(&mut self, tenant: &TenantId, row: &DocumentRow) -> Result<(), StoreError> {
-        document::delete(&mut self.connection, tenant, row).await?;
-        self.exchange(tenant, Some(row), None).await
+    pub(crate) async fn delete_document(&mut self, key: DocumentKey, row: &DocumentRow) -> Result<(), StoreError> {
+        self.make_savepoint().await?;
+        self.exchange(&key.0, Some(row), None).await?;
+        document::delete(&mut self.connection, &key.0, row).await?;
+        self.documents.insert(key, None);
+        Ok(())
     }
 
     pub(crate) async fn group(
@@ -226,6 +289,7 @@ impl Writer {
     }
 
     pub(crate) async fn put_group(&mut self, tenant: &TenantId, record: &GroupRecord) -> Result<(), StoreError> {
+        self.make_savepoint().await?;
         let before = group::one(&mut self.connection, tenant, &record.group).await?;
         let (before, digest) = before.map_or((None, None), |(record, digest)| (Some(record), Some(digest)));
         if let Some(digest) = digest {
@@ -237,6 +301,7 @@ impl Writer {
     }
 
     pub(crate) async fn delete_group(&mut self, tenant: &TenantId, group: &Principal) -> Result<(), StoreError> {
+        self.make_savepoint().await?;
         if let Some((_, digest)) = group::one(&mut self.connection, tenant, group).await? {
             self.toggle(tenant.as_str(), &digest).await?;
         }
@@ -248,6 +313,7 @@ impl Writer {
     }
 
     pub(crate) async fn put_key(&mut self, record: &KeyRecord) -> Result<(), StoreError> {
+        self.make_savepoint().await?;
         let name = owner(record.tenant.as_ref());
         if let Some((_, digest)) = key::one(&mut self.connection, &record.id).await? {
             self.toggle(name, &digest).await?;
@@ -257,6 +323,7 @@ impl Writer {
     }
 
     pub(crate) async fn delete_key(&mut self, tenant: Option<&TenantId>, id: &str) -> Result<(), StoreError> {
+        self.make_savepoint().await?;
         if let Some((_, digest)) = key::one(&mut self.connection, id).await? {
             self.toggle(owner(tenant), &digest).await?;
         }
@@ -291,8 +358,8 @@ impl Writer {
             self.changed.push(name.to_owned());
         }
         let ledger = self.ledgers.get_mut(name).expect("the ledger was just put there");
-        if let Some((saved, _)) = &mut self.saved {
-            saved.entry(name.to_owned()).or_insert(*ledger);
+        if let Some(saved) = &mut self.saved {
+            saved.ledgers.entry(name.to_owned()).or_insert(*ledger);
         }
         Ok(ledger)
     }
@@ -300,6 +367,7 @@ impl Writer {
     fn forget(&mut self) {
         self.ledgers.clear();
         self.collections.clear();
+        self.documents.clear();
         self.changed.clear();
         self.saved = None;
     }
