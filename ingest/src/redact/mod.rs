@@ -28,11 +28,13 @@ pub enum RedactionKind {
     Iban,
     /// A public IP address.
     Ip,
+    /// A social security number of the United States.
+    Ssn,
 }
 
 impl RedactionKind {
     /// Every kind, credentials first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ApiKey,
         Self::PrivateKey,
         Self::Password,
@@ -42,9 +44,10 @@ impl RedactionKind {
         Self::Card,
         Self::Iban,
         Self::Ip,
+        Self::Ssn,
     ];
     /// The kinds of personal data, which a collection's policy chooses among.
-    pub const PERSONAL: [Self; 5] = [Self::Email, Self::Phone, Self::Card, Self::Iban, Self::Ip];
+    pub const PERSONAL: [Self; 6] = [Self::Email, Self::Phone, Self::Card, Self::Iban, Self::Ip, Self::Ssn];
 
     /// The stable name on the wire and in the store.
     #[must_use]
@@ -59,6 +62,7 @@ impl RedactionKind {
             Self::Card => "card",
             Self::Iban => "iban",
             Self::Ip => "ip",
+            Self::Ssn => "ssn",
         }
     }
 
@@ -74,6 +78,7 @@ impl RedactionKind {
             Self::Card => "[redacted:card]",
             Self::Iban => "[redacted:iban]",
             Self::Ip => "[redacted:ip]",
+            Self::Ssn => "[redacted:ssn]",
         }
     }
 

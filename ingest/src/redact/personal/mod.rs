@@ -1,0 +1,60 @@
+//! Personal data with a form that can be checked: addresses, numbers with check digits, public networks, telephone numbers.
+//!
+//! What has a check digit is found first; a telephone number is the least certain and yields to everything else.
+
+mod card;
+mod email;
+mod iban;
+mod ip;
+mod phone;
+mod ssn;
+
+use std::{collections::BTreeSet, ops::Range};
+
+use crate::redact::{Match, RedactionKind, overlaps};
+
+/// Finds personal data of the given kinds.
+pub(super) fn find(text: &str, kinds: &BTreeSet<RedactionKind>, found: &mut Vec<Match>) {
+    if kinds.is_disjoint(&BTreeSet::from(RedactionKind::PERSONAL)) {
+        return;
+    }
+    let mut certain: Vec<Match> = Vec::new();
+    let mut take = |kind, ranges: Vec<Range<usize>>| {
+        certain.extend(ranges.into_iter().map(|range| Match { kind, range }));
+    };
+    if text.contains(['@', '＠']) {
+        take(RedactionKind::Email, email::find(text));
+    }
+    if text.bytes().any(|byte| byte.is_ascii_digit()) {
+        take(RedactionKind::Iban, iban::find(text));
+        take(RedactionKind::Card, card::find(text));
+        take(RedactionKind::Ssn, ssn::find(text));
+        take(RedactionKind::Ip, ip::find(text));
+        if kinds.contains(&RedactionKind::Phone) {
+            let mut taken: Vec<Range<usize>> = certain.iter().map(|found| found.range.clone()).collect();
+            taken.sort_by_key(|range| range.start);
+            let phones = phone::find(text).into_iter().filter(|range| !overlaps(&taken, range));
+            certain.extend(phones.map(|range| Match { kind: RedactionKind::Phone, range }));
+        }
+    }
+    found.extend(certain.into_iter().filter(|found| kinds.contains(&found.kind)));
+}
+
+/// Whether one of some words stands within so many bytes before a place.
+fn names_before(text: &str, at: usize, bytes: usize, names: &[&str]) -> bool {
+    let from = text.floor_char_boundary(at.saturating_sub(bytes));
+    let before = text[from..at].to_lowercase();
+    names.iter().any(|name| before.contains(name))
+}
+
+/// Whether a number stands for itself: not within a word, a longer number, a path.
+fn stands_alone(text: &str, range: &Range<usize>) -> bool {
+    let before = text[..range.start].chars().next_back();
+    let mut after = text[range.end..].chars();
+    let next = after.next();
+    let decimal = matches!(next, Some('.' | ',')) && after.next().is_some_and(|digit| digit.is_ascii_digit());
+    let joined = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    !before.is_some_and(|before| joined(before) || matches!(before, '.' | '$' | '€' | '£' | '#'))
+        && !next.is_some_and(joined)
+        && !decimal
+}
