@@ -1,6 +1,8 @@
 //! The running server without its network: every part opened, caught up and joined.
 
+mod reembed;
 mod replay;
+mod retention;
 
 use std::{
     fs::{DirBuilder, File, OpenOptions, TryLockError},
@@ -58,7 +60,7 @@ pub struct App {
     /// The one writer.
     pub committer: Arc<Committer>,
     /// Held as long as the data directory is used.
-    _lock: File,
+    _lock: Arc<File>,
 }
 
 /// Why there is no server.
@@ -133,7 +135,7 @@ impl App {
         if !MasterKey::exists(data_dir) {
             return Err(StartError::NotInitialised(data_dir.clone()));
         }
-        let lock = lock(data_dir)?;
+        let lock = Arc::new(lock(data_dir)?);
         let master = Arc::new(MasterKey::load(data_dir)?);
         let mode = match config.audit.sync {
             AuditSync::Background => SyncMode::Background,
@@ -143,7 +145,8 @@ impl App {
         let embedder = Arc::new(Embedder::builtin()?);
         let store = Store::open(data_dir).await?;
         let keyring = Arc::new(Keyring::new(KeyHasher::new(master.derive("api key"))));
-        let (engine, catalog) = replay::replay(&store, &master, &keyring, &embedder).await?;
+        reembed::reembed(&store, &embedder).await?;
+        let (engine, catalog) = replay::replay(&store, &master, &keyring).await?;
         let committer = Committer::start(CommitterParts {
             store: store.clone(),
             audit: Arc::clone(&audit),
@@ -154,6 +157,7 @@ impl App {
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
             embedder: embedder.fingerprint().to_owned(),
+            lock: Arc::clone(&lock),
         })
         .await?;
         if config.development_issuer {

@@ -10,6 +10,7 @@ mod worker;
 mod write;
 
 use std::{
+    fs::File,
     io,
     sync::{
         Arc, Mutex, PoisonError,
@@ -30,7 +31,7 @@ use crate::{
     clock::Clock,
     entropy::Entropy,
     seal::MasterKey,
-    store::{Store, StoreError},
+    store::{Store, StoreError, Writer},
 };
 
 /// Writes that may wait; one more is refused at once, so that a client hears of it while it can still do something.
@@ -70,6 +71,8 @@ pub struct CommitterParts {
     pub entropy: Arc<Entropy>,
     /// The fingerprint of the built-in embedder.
     pub embedder: String,
+    /// What must be held as long as anything may be written: the lock on the data directory.
+    pub lock: Arc<File>,
 }
 
 /// A write that waits, or the end of all of them.
@@ -93,15 +96,19 @@ impl Committer {
     /// # Errors
     /// [`StoreError`] where the writing connection or the thread cannot be had.
     pub async fn start(parts: CommitterParts) -> Result<Self, StoreError> {
-        let CommitterParts { store, audit, master, engine, catalog, keyring, clock, entropy, embedder } = parts;
+        let writer = parts.store.writer().await?;
+        Self::start_with(writer, parts)
+    }
+
+    fn start_with(writer: Writer, parts: CommitterParts) -> Result<Self, StoreError> {
+        let CommitterParts { audit, master, engine, catalog, keyring, clock, entropy, embedder, lock, .. } = parts;
         let failed_io = |error: io::Error| StoreError::Failed(error.into());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed_io)?;
         let (queue, jobs) = mpsc::channel(WAITING_MAX);
         let failed = Arc::new(AtomicBool::new(false));
         let derived = Derived { master, engine, catalog, keyring };
-        let writer = store.writer().await?;
         let groups = Groups::new(writer, audit, derived, clock, entropy, embedder);
-        let worker = Worker { jobs, groups, failed: Arc::clone(&failed) };
+        let worker = Worker { jobs, groups, failed: Arc::clone(&failed), _lock: lock };
         let thread = std::thread::Builder::new()
             .name("committer".to_owned())
             .spawn(move || runtime.block_on(worker.run()))

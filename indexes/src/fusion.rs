@@ -10,10 +10,7 @@ use crate::{
     collection::VectorSource,
     document::DocumentInfo,
     id::ChunkId,
-    lexical::{
-        analyzer::query_terms,
-        bm25::{self, Match},
-    },
+    lexical::{analyzer::query_terms, bm25},
     search::{Hit, Mode, SearchRequest},
     segment::{LiveSegment, Row},
     vector::{
@@ -31,8 +28,7 @@ const DEPTH_FACTOR: usize = 4;
 pub(crate) fn search(segments: &[&LiveSegment], sources: &[VectorSource], request: &SearchRequest<'_>) -> Vec<Hit> {
     let words = if request.mode == Mode::Vector { BTreeMap::new() } else { query_terms(request.query) };
     let ranking = Ranking { segments, sources, request, words, passing: passing(segments, request) };
-    // Only a mix needs more of a list than is asked for.
-    let mut depth = if request.mode == Mode::Hybrid { DEPTH.max(request.top_k) } else { request.top_k.max(1) };
+    let mut depth = DEPTH.max(request.top_k);
     loop {
         let (candidates, complete) = ranking.candidates(depth);
         let hits = ranking.walk(&candidates);
@@ -93,14 +89,12 @@ impl Ranking<'_> {
             score: 0.0,
         });
         let others = words.best.iter().filter(|found| places.binary_search(&(found.segment, found.row)).is_err());
-        let others: Vec<&Match> = others.collect();
-        let cosines = self.cosines(&others);
-        let others = others.into_iter().zip(cosines).map(|(found, vector)| Candidate {
+        let others = others.map(|found| Candidate {
             segment: found.segment,
             row: found.row,
             id: found.id,
             keyword: Some(found.score),
-            vector,
+            vector: self.cosine(found.segment, found.row),
             score: 0.0,
         });
         let mut candidates: Vec<Candidate> = near.chain(others).collect();
@@ -110,46 +104,34 @@ impl Ranking<'_> {
     }
 
     fn by_vector(&self, depth: usize) -> Vec<Neighbour> {
+        if self.request.mode == Mode::Keyword {
+            return Vec::new();
+        }
         let mut nearest = Vec::new();
         for source_is_client in [false, true] {
-            if let Some(query) = self.query_vector(source_is_client) {
-                let takes_part = |segment| self.is_of_source(segment, source_is_client);
+            let query = if source_is_client { self.request.client_vector } else { self.request.builtin_vector };
+            let of_source =
+                |index: usize| matches!(self.sources[index], VectorSource::Client { .. }) == source_is_client;
+            if let Some(query) = query {
                 let passes = |segment, row| self.passes(segment, row);
-                nearest.extend(flat::search(self.segments, takes_part, query, depth, passes));
+                nearest.extend(flat::search(self.segments, of_source, query, depth, passes));
             }
         }
         flat::best(&mut nearest, depth, |neighbour| (neighbour.score, neighbour.id));
         nearest
     }
 
-    /// The cosine of each match, where both sides have a vector of one space.
-    fn cosines(&self, matches: &[&Match]) -> Vec<Option<f32>> {
-        let mut cosines = vec![None; matches.len()];
-        for source_is_client in [false, true] {
-            let Some(query) = self.query_vector(source_is_client) else { continue };
-            let vector = |found: &Match| {
-                let is_of_source = self.is_of_source(found.segment, source_is_client);
-                let vector = is_of_source.then(|| self.segments[found.segment].segment.vectors.of_row(found.row))??;
-                (vector.dimensions() == query.dimensions()).then(|| vector.values())
-            };
-            let found = matches.iter().enumerate().filter_map(|(place, found)| Some((place, vector(found)?)));
-            let (found, rows): (Vec<usize>, Vec<&[f32]>) = found.unzip();
-            for (place, cosine) in found.into_iter().zip(flat::compare(&rows, query)) {
-                cosines[place] = Some(cosine);
-            }
-        }
-        cosines
+    fn cosine(&self, segment: usize, row: usize) -> Option<f32> {
+        let query = self.query_vector(segment)?;
+        let vector = self.row(segment, row).chunk.vector.as_ref()?;
+        (vector.dimensions() == query.dimensions()).then(|| vector.cosine(query))
     }
 
-    fn is_of_source(&self, segment: usize, source_is_client: bool) -> bool {
-        matches!(self.sources[segment], VectorSource::Client { .. }) == source_is_client
-    }
-
-    fn query_vector(&self, source_is_client: bool) -> Option<&Vector> {
-        match (self.request.mode, source_is_client) {
+    fn query_vector(&self, segment: usize) -> Option<&Vector> {
+        match (self.request.mode, self.sources[segment]) {
             (Mode::Keyword, _) => None,
-            (_, false) => self.request.builtin_vector,
-            (_, true) => self.request.client_vector,
+            (_, VectorSource::Builtin { .. }) => self.request.builtin_vector,
+            (_, VectorSource::Client { .. }) => self.request.client_vector,
         }
     }
 

@@ -17,10 +17,8 @@ use crate::{
     segment::{LiveSegment, Row},
 };
 
-/// Segments of one tier before they become one. A search asks each segment for its words, so few are better than cheap writes.
-const TIER_SEGMENTS_MAX: usize = 2;
-/// Segments of fewer rows are all of the lowest tier.
-const TIER_ROWS_MIN: usize = 16;
+/// Segments of one tier before they become one of the next.
+const TIER_SEGMENTS_MAX: usize = 4;
 /// Segments of this many rows are merged no further, which bounds the time a write can take.
 const SEGMENT_ROWS_MAX: usize = 16_384;
 
@@ -92,5 +90,5 @@ impl Partition {
 /// Tiers grow by a factor of four; the largest segments are in none.
 fn tier_of(segment: &LiveSegment) -> Option<u32> {
     let rows = segment.live_rows;
-    (rows < SEGMENT_ROWS_MAX).then(|| (rows / TIER_ROWS_MIN).max(1).ilog2() / 2)
+    (rows < SEGMENT_ROWS_MAX).then(|| rows.max(1).ilog2() / 2)
 }

@@ -8,7 +8,6 @@ use super::StartError;
 use crate::{
     authn::Keyring,
     catalog::Catalog,
-    embed::Embedder,
     seal::{MasterKey, TenantKeys},
     store::{Store, TenantRecord},
 };
@@ -21,7 +20,6 @@ pub(super) async fn replay(
     store: &Store,
     master: &MasterKey,
     keyring: &Keyring,
-    _embedder: &Embedder,
 ) -> Result<(Arc<Engine>, Arc<Catalog>), StartError> {
     let (engine, catalog) = (Engine::new(), Catalog::default());
     store.check_ledger(None).await?;
@@ -31,6 +29,7 @@ pub(super) async fn replay(
     for key in store.keys().await? {
         keyring.insert(key);
     }
+    keyring.uses().restore(store.key_uses().await?);
     Ok((Arc::new(engine), Arc::new(catalog)))
 }
 

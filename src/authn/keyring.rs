@@ -10,11 +10,11 @@ use std::{
 };
 
 use data_encoding::HEXLOWER;
-use ringfence_indexes::{TenantId, Timestamp};
+use ringfence_indexes::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use super::{key_record::KeyRecord, network::Network};
+use super::{key_record::KeyRecord, key_uses::KeyUses, network::Network};
 use crate::entropy::Entropy;
 
 const ID_BYTES: usize = 10;
@@ -25,6 +25,7 @@ const CHECKSUM_BYTES: usize = 4;
 pub struct Keyring {
     hasher: KeyHasher,
     keys: RwLock<HashMap<String, Arc<KeyRecord>>>,
+    uses: KeyUses,
 }
 
 /// Hashes secrets under a key of the server.
@@ -77,7 +78,7 @@ impl Keyring {
     /// An empty keyring.
     #[must_use]
     pub fn new(hasher: KeyHasher) -> Self {
-        Self { hasher, keys: RwLock::default() }
+        Self { hasher, keys: RwLock::default(), uses: KeyUses::default() }
     }
 
     /// The hasher, for new keys.
@@ -91,14 +92,28 @@ impl Keyring {
         self.write().insert(record.id.clone(), Arc::new(record));
     }
 
+    /// When keys were last used.
+    #[must_use]
+    pub const fn uses(&self) -> &KeyUses {
+        &self.uses
+    }
+
     /// Removes a key; requests in flight with it are refused when they look again.
     pub fn remove(&self, id: &str) {
         self.write().remove(id);
+        self.uses.forget(id);
     }
 
     /// Removes every key that `gone` names, such as those of a deleted tenant.
     pub fn remove_where(&self, gone: impl Fn(&KeyRecord) -> bool) {
-        self.write().retain(|_, record| !gone(record));
+        let mut keys = self.write();
+        keys.retain(|id, record| {
+            let stays = !gone(record);
+            if !stays {
+                self.uses.forget(id);
+            }
+            stays
+        });
     }
 
     /// The record of an id.
@@ -107,11 +122,11 @@ impl Keyring {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
-    /// A tenant's keys by id, or the operators' keys.
+    /// Every key that `wanted` names, in the order of their ids.
     #[must_use]
-    pub fn list(&self, tenant: Option<&TenantId>) -> Vec<Arc<KeyRecord>> {
+    pub fn records(&self, wanted: impl Fn(&KeyRecord) -> bool) -> Vec<Arc<KeyRecord>> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let mut records: Vec<_> = keys.values().filter(|key| key.tenant.as_ref() == tenant).cloned().collect();
+        let mut records: Vec<_> = keys.values().filter(|record| wanted(record)).cloned().collect();
         records.sort_unstable_by(|left, right| left.id.cmp(&right.id));
         records
     }
@@ -123,7 +138,9 @@ impl Keyring {
         // The same hash and comparison for an unknown id, so that the time does not tell which ids exist.
         let stored = record.as_ref().map_or([0; 32], |record| record.secret_hash);
         let genuine = bool::from(self.hasher.hash(id, &secret).ct_eq(&stored));
-        record.filter(|record| genuine && is_usable(record, now) && is_allowed_from(record, peer))
+        let record = record.filter(|record| genuine && is_usable(record, now) && is_allowed_from(record, peer))?;
+        self.uses.note(&record.id, now);
+        Some(record)
     }
 
     /// Whether the record is the one that holds now: not changed, revoked or expired since.

@@ -7,6 +7,7 @@ mod caller;
 mod development;
 mod issuer;
 mod key_record;
+mod key_uses;
 mod keyring;
 mod network;
 pub(crate) mod strict_json;
@@ -31,6 +32,7 @@ pub use self::{
     development::{DevelopmentClaims, DevelopmentIssuer, TTL_SECONDS_MAX},
     issuer::{Issuer, IssuerKeys, KeySetError, SECRET_BYTES_MIN, TenantSource},
     key_record::{KeyKind, KeyRecord},
+    key_uses::KeyUses,
     keyring::{KeyHasher, Keyring, NewKey, key_id_of},
     network::Network,
     token::attribute_value,

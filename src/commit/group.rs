@@ -111,20 +111,24 @@ impl Groups {
         self.publish(requests, applied, receipts)
     }
 
-    /// Whether the log of the database may hold what was deleted.
-    pub(super) const fn has_deleted(&self) -> bool {
-        self.deleted
-    }
-
-    /// Empties the log of the database; whether nothing of it is left.
-    pub(super) async fn tidy(&mut self) -> bool {
-        let result = self.writer.checkpoint().await;
-        if let Err(error) = &result {
-            tracing::warn!(error = error as &dyn std::error::Error, "the log of the database could not be emptied");
+    /// Writes down when keys were used, and takes out of the log what is deleted; whether all is done.
+    pub(super) async fn keep_house(&mut self) -> Result<bool, GroupError> {
+        let uses = self.derived.keyring.uses().take_unwritten();
+        if !uses.is_empty()
+            && let Err(error) = self.writer.put_uses(&uses).await
+        {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the last uses of keys are not written");
+            let reason = if matches!(error, StoreError::Full) { GroupError::Full } else { GroupError::Failed };
+            return Err(self.give_up(reason).await);
         }
-        let is_empty = result.unwrap_or(false);
-        self.deleted &= !is_empty;
-        is_empty
+        if self.deleted {
+            let emptied = self.writer.checkpoint().await;
+            if let Err(error) = &emptied {
+                tracing::warn!(error = error as &dyn std::error::Error, "the log of the database is not emptied");
+            }
+            self.deleted = !emptied.unwrap_or(false);
+        }
+        Ok(!self.deleted)
     }
 
     async fn apply_all(&mut self, requests: &[&WriteRequest]) -> Result<Vec<Result<Applied, CommitError>>, GroupError> {
@@ -176,7 +180,8 @@ impl Groups {
             Err(error) => {
                 // The disk may have it or not: no record may claim either.
                 tracing::error!(error = &error as &dyn std::error::Error, "a commit failed with unknown outcome");
-                Err(GroupError::Failed)
+                // So that nothing is locked; where the commit went through after all, there is nothing to give up.
+                Err(self.give_up(GroupError::Failed).await)
             }
         }
     }

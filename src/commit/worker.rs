@@ -3,6 +3,7 @@
 //! It is a thread of its own, because what it does blocks: on the disk for the audit log, on the processor for the indexes.
 
 use std::{
+    fs::File,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     CommitError, Job, Waiting,
@@ -21,44 +25,52 @@ use super::{
 const GROUP_WRITES_MAX: usize = 512;
 /// A group takes no more once it has this many bytes.
 const GROUP_BYTES: usize = 16 << 20;
-/// How long after a group the log may still hold what it deleted.
-const LINGER: Duration = Duration::from_secs(20);
+/// How often what is deleted is taken out of the log as well, and what is noted in memory is written.
+const HOUSEKEEPING: Duration = Duration::from_secs(20);
+/// When that is tried again where a reader is in the way.
+const RETRY: Duration = Duration::from_secs(2);
 
 pub(super) struct Worker {
     pub(super) jobs: mpsc::Receiver<Job>,
     pub(super) groups: Groups,
     pub(super) failed: Arc<AtomicBool>,
+    pub(super) _lock: Arc<File>,
 }
 
 impl Worker {
     /// Writes until it is stopped, or nobody can send any more.
     pub(super) async fn run(mut self) {
-        let mut deadline: Option<tokio::time::Instant> = None;
+        let mut due = Instant::now() + HOUSEKEEPING;
         loop {
-            let received = match deadline {
-                Some(deadline) => tokio::time::timeout_at(deadline, self.jobs.recv()).await,
-                None => Ok(self.jobs.recv().await),
-            };
-            match received {
+            match timeout_at(due, self.jobs.recv()).await {
                 Ok(Some(Job::Write(first))) => self.take_group(*first).await,
                 Ok(Some(Job::Stop)) => self.jobs.close(),
-                Ok(None) => return,
+                Ok(None) => break,
                 Err(_) => {}
             }
-            deadline = self.tidy(deadline).await;
+            if due <= Instant::now() {
+                let is_done = self.keep_house().await;
+                due = Instant::now() + if is_done { HOUSEKEEPING } else { RETRY };
+            }
         }
+        self.keep_house().await;
     }
 
-    /// Empties the log in time after deletions; when that is due next.
-    async fn tidy(&mut self, deadline: Option<tokio::time::Instant>) -> Option<tokio::time::Instant> {
-        let now = tokio::time::Instant::now();
-        if deadline.is_some_and(|deadline| deadline <= now) && !self.groups.tidy().await {
-            return Some(now + Duration::from_secs(1));
+    /// Whether everything is done until the next time.
+    async fn keep_house(&mut self) -> bool {
+        if self.failed.load(Ordering::SeqCst) {
+            return true;
         }
-        if !self.groups.has_deleted() {
-            return None;
+        let result = self.groups.keep_house().await;
+        self.note_failure(result.as_ref().err());
+        result.unwrap_or(false)
+    }
+
+    fn note_failure(&self, error: Option<&GroupError>) {
+        if error == Some(&GroupError::Failed) {
+            self.failed.store(true, Ordering::SeqCst);
+            tracing::error!("no more writes are taken until the data directory is opened anew");
         }
-        deadline.filter(|deadline| *deadline > now).or(Some(now + LINGER))
     }
 
     async fn take_group(&mut self, first: Waiting) {
@@ -101,10 +113,7 @@ impl Worker {
         }
         let requests: Vec<_> = group.iter().map(|waiting| &waiting.request).collect();
         let result = self.groups.write(&requests).await;
-        if matches!(result, Err(GroupError::Failed)) {
-            self.failed.store(true, Ordering::SeqCst);
-            tracing::error!("no more writes are taken until the data directory is opened anew");
-        }
+        self.note_failure(result.as_ref().err());
         result
     }
 }

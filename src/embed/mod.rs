@@ -6,6 +6,7 @@
 
 use model2vec_rs::model::StaticModel;
 use ringfence_indexes::Vector;
+use ringfence_ingest::PreparedChunk;
 
 const TOKENIZER: &[u8] = include_bytes!("../../assets/potion-base-8M-int8/tokenizer.json");
 const WEIGHTS: &[u8] = include_bytes!("../../assets/potion-base-8M-int8/model.safetensors");
@@ -45,6 +46,13 @@ impl Embedder {
     #[must_use]
     pub fn embed(&self, texts: &[&str]) -> Vec<Option<Vector>> {
         texts.iter().map(|text| self.embed_one(text)).collect()
+    }
+
+    /// Embeds a passage with the headings above it. The one recipe, for ingest and for a later change of the model.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the text becomes numbers")]
+    pub fn embed_passage(&self, passage: &PreparedChunk) -> Option<Vector> {
+        self.embed_one(&format!("{}\n{}", passage.heading(), passage.text().expose_untrusted()))
     }
 
     /// How long each vector is.

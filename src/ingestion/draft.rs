@@ -166,15 +166,10 @@ fn check_vector(values: &[f32], expected: usize) -> Result<Vector, EngineError> 
     Vector::new(values.to_vec())
 }
 
-#[expect(clippy::disallowed_methods, reason = "the text goes into the embedder")]
 fn place(prepared: PreparedChunk, client: Option<&[Vector]>, embedder: &Embedder) -> DocumentChunk {
     let vector = match client {
         Some(vectors) => usize::try_from(prepared.ordinal()).ok().and_then(|index| vectors.get(index)).cloned(),
-        None => {
-            let text = prepared.text().expose_untrusted();
-            let with_heading = format!("{}\n{text}", prepared.heading());
-            embedder.embed(&[&with_heading]).pop().flatten()
-        }
+        None => embedder.embed_passage(&prepared),
     };
     DocumentChunk { prepared, vector }
 }

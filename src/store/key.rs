@@ -183,3 +183,22 @@ pub(super) async fn delete(
     }
     Ok(())
 }
+
+/// When keys were last used.
+pub(super) async fn uses(connection: &mut SqliteConnection) -> Result<Vec<(String, Timestamp)>, StoreError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as("SELECT key_id, used_at FROM key_uses").fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|(id, at)| (id, Timestamp(at))).collect())
+}
+
+/// Notes that a key was used, if it still is there.
+pub(super) async fn put_use(connection: &mut SqliteConnection, id: &str, at: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO key_uses (tenant_id, key_id, used_at) SELECT tenant_id, key_id, $2 FROM keys WHERE key_id = $1 \
+         ON CONFLICT (tenant_id, key_id) DO UPDATE SET used_at = excluded.used_at",
+    )
+    .bind(id)
+    .bind(at.0)
+    .execute(connection)
+    .await?;
+    Ok(())
+}

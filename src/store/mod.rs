@@ -11,6 +11,7 @@ mod error;
 mod form;
 mod group;
 mod key;
+mod ledger;
 mod records;
 mod tenant;
 mod writer;
@@ -111,7 +112,7 @@ impl Store {
         let mut connection = self.reader().await?;
         let mut tenants = Vec::new();
         for record in tenant::all(&mut connection).await? {
-            let ledger = writer::read_ledger(&mut connection, record.id.as_str()).await?.unwrap_or_default();
+            let ledger = ledger::read(&mut connection, record.id.as_str()).await?.unwrap_or_default();
             tenants.push((record, ledger.revision));
         }
         Ok(tenants)
@@ -168,6 +169,15 @@ impl Store {
         Ok(key::all(&mut connection).await?.into_iter().map(|(record, _)| record).collect())
     }
 
+    /// When keys were last used, by their ids.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails.
+    pub async fn key_uses(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let mut connection = self.reader().await?;
+        key::uses(&mut connection).await
+    }
+
     /// A tenant's active documents, given piece by piece.
     ///
     /// # Errors
@@ -191,6 +201,18 @@ impl Store {
     ) -> Result<Vec<(CollectionId, DocumentId, [u8; 32])>, StoreError> {
         let mut connection = self.reader().await?;
         document::fingerprints(&mut connection, tenant).await
+    }
+
+    /// Active documents of a collection after one of them, in the order of their ids.
+    pub(crate) async fn active_after(
+        &self,
+        tenant: &TenantId,
+        collection: &CollectionId,
+        after: Option<&DocumentId>,
+        limit: i64,
+    ) -> Result<Vec<DocumentId>, StoreError> {
+        let mut connection = self.reader().await?;
+        document::active_after(&mut connection, tenant, collection, after, limit).await
     }
 
     /// Documents of a collection, held back or not, that were ingested before a moment; the oldest first.
@@ -235,8 +257,8 @@ impl Store {
         // Both are read in one transaction: a write between them would look like damage.
         let mut transaction = connection.begin().await?;
         let name = key::owner(tenant);
-        let ledger = writer::read_ledger(&mut transaction, name).await?.unwrap_or_default();
-        let sum = writer::sum_of_rows(&mut transaction, tenant).await?;
+        let ledger = ledger::read(&mut transaction, name).await?.unwrap_or_default();
+        let sum = ledger::sum_of_rows(&mut transaction, tenant).await?;
         if sum == *ledger.checksum() {
             Ok(())
         } else {
@@ -266,4 +288,4 @@ async fn checkpoint(connection: &mut SqliteConnection) -> Result<bool, StoreErro
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

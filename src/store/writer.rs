@@ -4,16 +4,16 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use ringfence_indexes::{CollectionId, Document, DocumentId, Principal, TenantId};
-use sqlx::{Sqlite, SqliteConnection, pool::PoolConnection};
+use ringfence_indexes::{CollectionId, Document, DocumentId, Principal, TenantId, Timestamp, VectorSource};
+use sqlx::{Sqlite, pool::PoolConnection};
 
 use super::{
     GroupRecord, StoreError, TenantRecord,
     collection::{self, StoredCollection},
-    digest::{Ledger, digest_of},
     document::{self, ContentRow, DocumentKey, DocumentRow, StoredContent},
     group,
     key::{self, owner},
+    ledger::{self, Ledger},
     tenant,
 };
 use crate::authn::KeyRecord;
@@ -61,7 +61,7 @@ impl Writer {
         self.documents.clear();
         for name in std::mem::take(&mut self.changed) {
             if let Some(ledger) = self.ledgers.get(&name).copied() {
-                write_ledger(&mut self.connection, &name, &ledger).await?;
+                ledger::write(&mut self.connection, &name, &ledger).await?;
             }
         }
         self.run("COMMIT").await
@@ -330,6 +330,30 @@ impl Writer {
         key::delete(&mut self.connection, tenant, id).await
     }
 
+    /// Notes when keys were last used.
+    pub(crate) async fn put_uses(&mut self, uses: &[(String, Timestamp)]) -> Result<(), StoreError> {
+        self.begin().await?;
+        for (id, at) in uses {
+            key::put_use(&mut self.connection, id, *at).await?;
+        }
+        self.commit().await
+    }
+
+    /// Says which built-in embedder makes a collection's vectors from now on, and how long they are.
+    pub(crate) async fn set_embedder(
+        &mut self,
+        tenant: &TenantId,
+        id: &CollectionId,
+        embedder: String,
+        dimensions: usize,
+    ) -> Result<(), StoreError> {
+        let Some(before) = self.collection(tenant, id).await? else { return Ok(()) };
+        let mut stored = StoredCollection::clone(&before);
+        stored.embedder = Some(embedder);
+        stored.record.embedding = VectorSource::Builtin { dimensions };
+        self.put_collection(tenant, &stored).await
+    }
+
     async fn exchange(
         &mut self,
         tenant: &TenantId,
@@ -351,7 +375,7 @@ impl Writer {
     /// The ledger, about to be changed.
     async fn ledger(&mut self, name: &str) -> Result<&mut Ledger, StoreError> {
         if !self.ledgers.contains_key(name) {
-            let ledger = read_ledger(&mut self.connection, name).await?.unwrap_or_default();
+            let ledger = ledger::read(&mut self.connection, name).await?.unwrap_or_default();
             self.ledgers.insert(name.to_owned(), ledger);
         }
         if !self.changed.iter().any(|changed| changed == name) {
@@ -372,58 +396,14 @@ impl Writer {
         self.saved = None;
     }
 
+    /// Prepares the connection for a test.
+    #[cfg(test)]
+    pub(crate) async fn execute(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        self.run(sql).await
+    }
+
     async fn run(&mut self, sql: &'static str) -> Result<(), StoreError> {
         sqlx::query(sql).execute(&mut *self.connection).await?;
         Ok(())
     }
-}
-
-/// The ledger of a tenant, or of the server.
-pub(super) async fn read_ledger(connection: &mut SqliteConnection, name: &str) -> Result<Option<Ledger>, StoreError> {
-    let row: Option<(i64, Vec<u8>, Vec<u8>)> =
-        sqlx::query_as("SELECT revision, checksum, digest FROM ledgers WHERE tenant_id = $1")
-            .bind(name)
-            .fetch_optional(connection)
-            .await?;
-    row.map(|(revision, checksum, digest)| Ledger::read(name, revision, &checksum, &digest)).transpose()
-}
-
-async fn write_ledger(connection: &mut SqliteConnection, name: &str, ledger: &Ledger) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO ledgers (tenant_id, revision, checksum, digest) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (tenant_id) DO UPDATE SET revision = excluded.revision, checksum = excluded.checksum, \
-         digest = excluded.digest",
-    )
-    .bind(name)
-    .bind(i64::try_from(ledger.revision).unwrap_or(i64::MAX))
-    .bind(ledger.checksum().to_vec())
-    .bind(ledger.digest(name).to_vec())
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// The exclusive or of the digests of all rows that the tenant has, or the server where there is none.
-pub(super) async fn sum_of_rows(
-    connection: &mut SqliteConnection,
-    tenant: Option<&TenantId>,
-) -> Result<[u8; 32], StoreError> {
-    let sql: &[&'static str] = if tenant.is_some() {
-        &[
-            "SELECT digest FROM collections WHERE tenant_id = $1",
-            "SELECT digest FROM documents WHERE tenant_id = $1",
-            "SELECT digest FROM groups WHERE tenant_id = $1",
-            "SELECT digest FROM keys WHERE tenant_id = $1",
-        ]
-    } else {
-        &["SELECT digest FROM tenants WHERE tenant_id <> $1", "SELECT digest FROM keys WHERE tenant_id = $1"]
-    };
-    let mut sum = Ledger::default();
-    for sql in sql {
-        let rows: Vec<(Vec<u8>,)> = sqlx::query_as(*sql).bind(owner(tenant)).fetch_all(&mut *connection).await?;
-        for (digest,) in rows {
-            sum.toggle(&digest_of(&digest)?);
-        }
-    }
-    Ok(*sum.checksum())
 }

@@ -13,7 +13,7 @@ use crate::{
     vector::{
         Vector,
         kernel::Kernel,
-        quantize::{QueryCodes, ROUNDING},
+        quantize::{Codes, ROUNDING, quantize},
     },
 };
 
@@ -42,7 +42,7 @@ pub(crate) fn search(
     count: usize,
     passes: impl Fn(usize, usize) -> bool,
 ) -> Vec<Neighbour> {
-    let scan = Scan { kernel: Kernel::detect(), query: QueryCodes::new(query) };
+    let scan = Scan { kernel: Kernel::detect(), query: quantize(query) };
     let mut open = Open::new(count);
     let mut products = Vec::with_capacity(BLOCK_ROWS);
     for (index, live) in segments.iter().enumerate() {
@@ -50,25 +50,14 @@ pub(crate) fn search(
             scan.segment(index, live, &passes, &mut products, &mut open);
         }
     }
-    let open: Vec<(usize, usize)> = open.finish().collect();
-    let exact = |(segment, position): &(usize, usize)| segments[*segment].segment.vectors.exact[*position].values();
-    let rows: Vec<&[f32]> = open.iter().map(exact).collect();
-    let scores = compare(&rows, query);
-    let neighbour = |((index, position), score): ((usize, usize), f32)| {
-        let segment = &segments[index].segment;
-        let row = segment.vectors.rounded[position].row as usize;
-        Neighbour { segment: index, row, score, id: segment.ids[row] }
+    let compare = |(index, row): (usize, usize)| {
+        let chunk = &segments[index].segment.rows[row].chunk;
+        let vector = chunk.vector.as_ref().expect("only rows with a vector have codes");
+        Neighbour { segment: index, row, score: vector.cosine(query), id: chunk.id }
     };
-    let mut neighbours: Vec<Neighbour> = open.into_iter().zip(scores).map(neighbour).collect();
+    let mut neighbours: Vec<Neighbour> = open.finish().map(compare).collect();
     best(&mut neighbours, count, |neighbour| (neighbour.score, neighbour.id));
     neighbours
-}
-
-/// The cosine of each of these vectors to the query, which has as many dimensions.
-pub(crate) fn compare(rows: &[&[f32]], query: &Vector) -> Vec<f32> {
-    let mut scores = Vec::with_capacity(rows.len());
-    Kernel::detect().dot_f32(rows, query.values(), &mut scores);
-    scores
 }
 
 /// Keeps the best `count`, in no order.
@@ -81,7 +70,7 @@ pub(crate) fn best<T>(items: &mut Vec<T>, count: usize, key: impl Fn(&T) -> (f32
 
 struct Scan {
     kernel: Kernel,
-    query: QueryCodes,
+    query: Codes,
 }
 
 impl Scan {
@@ -97,17 +86,18 @@ impl Scan {
         let blocks = vectors.codes.chunks(BLOCK_ROWS * vectors.stride());
         for (start, codes) in (0..).step_by(BLOCK_ROWS).zip(blocks) {
             self.kernel.dot(codes, &self.query.codes, products);
-            let rounded = &vectors.rounded[start..start + products.len()];
-            for (offset, (product, rounded)) in products.iter().zip(rounded).enumerate() {
+            let end = start + products.len();
+            let rows = products.iter().zip(&vectors.scales[start..end]).zip(&vectors.residuals[start..end]);
+            for (offset, ((product, scale), residual)) in rows.enumerate() {
                 #[expect(clippy::cast_precision_loss, reason = "the rounding is within the margin kept")]
-                let estimate = *product as f32 * (rounded.scale * self.query.scale);
-                let margin = rounded.residual + self.query.residual * (1.0 + rounded.residual) + ROUNDING;
+                let estimate = *product as f32 * (scale * self.query.scale);
+                let margin = residual + self.query.residual * (1.0 + residual) + ROUNDING;
                 if estimate + margin < open.floor {
                     continue;
                 }
-                let row = rounded.row as usize;
+                let row = vectors.rows[start + offset] as usize;
                 if live.is_live(row) && passes(index, row) {
-                    open.push(index, start + offset, estimate - margin, estimate + margin);
+                    open.push(index, row, estimate - margin, estimate + margin);
                 }
             }
         }
@@ -121,7 +111,6 @@ struct Open {
     floor: f32,
     /// The best lower bounds, up to twice `count` of them.
     lowers: Vec<f32>,
-    /// Each with its upper bound, its segment and its position among the segment's vectors.
     rows: Vec<(f32, usize, usize)>,
 }
 
@@ -130,8 +119,8 @@ impl Open {
         Self { count: count.max(1), floor: f32::NEG_INFINITY, lowers: Vec::new(), rows: Vec::new() }
     }
 
-    fn push(&mut self, segment: usize, position: usize, lower: f32, upper: f32) {
-        self.rows.push((upper, segment, position));
+    fn push(&mut self, segment: usize, row: usize, lower: f32, upper: f32) {
+        self.rows.push((upper, segment, row));
         if lower > self.floor {
             self.lowers.push(lower);
             if self.lowers.len() >= self.count.saturating_mul(2) {
@@ -152,9 +141,6 @@ impl Open {
             self.raise();
         }
         let floor = self.floor;
-        self.rows
-            .into_iter()
-            .filter(move |(upper, ..)| *upper >= floor)
-            .map(|(_, segment, position)| (segment, position))
+        self.rows.into_iter().filter(move |(upper, ..)| *upper >= floor).map(|(_, segment, row)| (segment, row))
     }
 }

@@ -1,251 +1,18 @@
-//! Documents as rows: what is known of one in `documents`, its passages in `contents`, a source that is held back in `quarantine`.
-
-use std::sync::Arc;
+//! The statements on documents and their contents.
 
 use futures_util::TryStreamExt as _;
-use ringfence_indexes::{Acl, CollectionId, Document, DocumentChunk, DocumentId, DocumentInfo, TenantId, Timestamp};
-use ringfence_ingest::{QuarantineReason, UntrustedText};
+use ringfence_indexes::{CollectionId, Document, DocumentId, TenantId, Timestamp};
 use serde_json::Value;
 use sqlx::{FromRow, Sqlite, SqliteConnection};
 
-use super::{
-    StoreError,
-    digest::{RowDigest, digest_of},
-    error::damaged,
-    form,
-};
+use super::{ContentRow, DocumentKey, DocumentRow, StoredContent, quarantine_digest};
+use crate::store::{StoreError, digest::digest_of, error::damaged, form};
 
 /// How much is read before it is handed on: enough to index at once, little enough to hold.
 const PIECE_BYTES: usize = 8 << 20;
 
-/// Where a document lies.
-pub(crate) type DocumentKey = (TenantId, CollectionId, DocumentId);
-
-/// Whether a document is indexed or held back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DocumentStatus {
-    /// It is indexed.
-    Active,
-    /// It is held back for review.
-    Quarantined,
-}
-
-impl DocumentStatus {
-    /// The name on the wire and in the store.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Quarantined => "quarantined",
-        }
-    }
-}
-
-/// What is stored of a document.
-#[derive(Clone, Debug)]
-pub enum StoredContent {
-    /// Its passages.
-    Active(Vec<DocumentChunk>),
-    /// Its source, and why it is held back.
-    Quarantined {
-        /// The source as it came.
-        source: Vec<u8>,
-        /// Why.
-        reason: QuarantineReason,
-    },
-}
-
-/// A row of `documents`.
-#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
-pub(crate) struct DocumentRow {
-    collection_id: String,
-    document_id: String,
-    status: String,
-    acl: String,
-    title: Option<String>,
-    uri: Option<String>,
-    metadata: String,
-    content_hash: String,
-    ingested_at: i64,
-    ingested_by: String,
-    version: i64,
-    findings: String,
-    removed: i64,
-    fingerprint: Vec<u8>,
-    content_digest: Vec<u8>,
-    digest: Vec<u8>,
-}
-
-/// The row of `contents` or `quarantine` that belongs to a document.
-pub(crate) enum ContentRow {
-    Active { chunks: Vec<u8>, vectors: Vec<u8> },
-    Quarantined { reason: &'static str, source: Vec<u8> },
-}
-
-impl ContentRow {
-    fn new(content: &StoredContent) -> Result<Self, StoreError> {
-        Ok(match content {
-            StoredContent::Active(chunks) => {
-                let (chunks, vectors) = form::write_chunks(chunks)?;
-                Self::Active { chunks, vectors }
-            }
-            StoredContent::Quarantined { source, reason } => {
-                Self::Quarantined { reason: form::reason_name(*reason), source: source.clone() }
-            }
-        })
-    }
-
-    fn digest(&self) -> [u8; 32] {
-        match self {
-            Self::Active { chunks, vectors } => active_digest(chunks, vectors),
-            Self::Quarantined { reason, source } => quarantine_digest(reason, source),
-        }
-    }
-}
-
-fn active_digest(chunks: &[u8], vectors: &[u8]) -> [u8; 32] {
-    RowDigest::of("contents").bytes(chunks).bytes(vectors).finish()
-}
-
-fn quarantine_digest(reason: &str, source: &[u8]) -> [u8; 32] {
-    RowDigest::of("quarantine").text(reason).bytes(source).finish()
-}
-
-impl DocumentRow {
-    /// The rows of a document.
-    pub(crate) fn new(
-        tenant: &TenantId,
-        document: &Document,
-        content: &StoredContent,
-    ) -> Result<(Self, ContentRow), StoreError> {
-        let info = &document.info;
-        let content_row = ContentRow::new(content)?;
-        let status = match content {
-            StoredContent::Active(_) => DocumentStatus::Active,
-            StoredContent::Quarantined { .. } => DocumentStatus::Quarantined,
-        };
-        let mut row = Self {
-            collection_id: document.collection.as_str().to_owned(),
-            document_id: document.id.as_str().to_owned(),
-            status: status.name().to_owned(),
-            acl: form::write_acl(&document.acl)?,
-            title: form::write_label(info.title.as_ref()),
-            uri: form::write_label(info.uri.as_ref()),
-            metadata: form::write_metadata(&info.metadata)?,
-            content_hash: info.content_hash.clone(),
-            ingested_at: info.ingested_at.0,
-            ingested_by: info.ingested_by.clone(),
-            version: i64::from(info.version),
-            findings: form::write_findings(&info.findings)?,
-            removed: i64::try_from(info.removed).unwrap_or(i64::MAX),
-            fingerprint: document.fingerprint().to_vec(),
-            content_digest: content_row.digest().to_vec(),
-            digest: Vec::new(),
-        };
-        row.seal(tenant);
-        Ok((row, content_row))
-    }
-
-    /// This row as it would be, had it been written when and as often as another.
-    pub(crate) fn is_same_but_for_time(&self, other: &Self) -> bool {
-        let timeless = |row: &Self| Self {
-            ingested_at: 0,
-            version: 0,
-            fingerprint: Vec::new(),
-            digest: Vec::new(),
-            ..row.clone()
-        };
-        timeless(self) == timeless(other)
-    }
-
-    /// Whether it is indexed.
-    pub(crate) fn is_active(&self) -> bool {
-        self.status == DocumentStatus::Active.name()
-    }
-
-    pub(crate) fn version(&self) -> Result<u32, StoreError> {
-        u32::try_from(self.version).map_err(|_| self.damaged())
-    }
-
-    pub(crate) const fn ingested_at(&self) -> Timestamp {
-        Timestamp(self.ingested_at)
-    }
-
-    pub(crate) fn acl(&self) -> Result<Acl, StoreError> {
-        form::read_acl(&self.acl)
-    }
-
-    pub(super) fn digest(&self) -> Result<[u8; 32], StoreError> {
-        digest_of(&self.digest)
-    }
-
-    fn seal(&mut self, tenant: &TenantId) {
-        self.digest = self.compute_digest(tenant).to_vec();
-    }
-
-    fn compute_digest(&self, tenant: &TenantId) -> [u8; 32] {
-        RowDigest::of("documents")
-            .text(tenant.as_str())
-            .text(&self.collection_id)
-            .text(&self.document_id)
-            .text(&self.status)
-            .text(&self.acl)
-            .maybe_text(self.title.as_deref())
-            .maybe_text(self.uri.as_deref())
-            .text(&self.metadata)
-            .text(&self.content_hash)
-            .int(self.ingested_at)
-            .text(&self.ingested_by)
-            .int(self.version)
-            .text(&self.findings)
-            .int(self.removed)
-            .bytes(&self.fingerprint)
-            .bytes(&self.content_digest)
-            .finish()
-    }
-
-    fn damaged(&self) -> StoreError {
-        // The id is the client's text; which row it is can be found by collection and digest.
-        damaged(format!("a document of collection `{}`", self.collection_id))
-    }
-
-    fn check(self, tenant: &TenantId) -> Result<Self, StoreError> {
-        if self.digest()? == self.compute_digest(tenant) { Ok(self) } else { Err(self.damaged()) }
-    }
-
-    /// The document with these passages; an error where the passages are not those that were written with it.
-    fn read(self, chunks: &[u8], vectors: &[u8]) -> Result<Document, StoreError> {
-        if active_digest(chunks, vectors) != *self.content_digest {
-            return Err(self.damaged());
-        }
-        let chunks = form::read_chunks(chunks, vectors)?;
-        self.with_chunks(chunks)
-    }
-
-    fn with_chunks(self, chunks: Vec<DocumentChunk>) -> Result<Document, StoreError> {
-        let fault = || self.damaged();
-        Ok(Document {
-            collection: CollectionId::new(&self.collection_id).map_err(|_| fault())?,
-            id: DocumentId::new(&self.document_id).map_err(|_| fault())?,
-            acl: self.acl()?,
-            info: Arc::new(DocumentInfo {
-                version: self.version()?,
-                metadata: form::read_metadata(&self.metadata)?,
-                findings: form::read_findings(&self.findings)?,
-                removed: usize::try_from(self.removed).map_err(|_| fault())?,
-                ingested_at: Timestamp(self.ingested_at),
-                title: self.title.map(UntrustedText::new),
-                uri: self.uri.map(UntrustedText::new),
-                content_hash: self.content_hash,
-                ingested_by: self.ingested_by,
-            }),
-            chunks,
-        })
-    }
-}
-
 /// What is known of one document.
-pub(super) async fn head(
+pub(in crate::store) async fn head(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     collection: &CollectionId,
@@ -265,7 +32,7 @@ pub(super) async fn head(
 }
 
 /// What is known of several documents, in any order; those that are absent are left out.
-pub(super) async fn heads(
+pub(in crate::store) async fn heads(
     connection: &mut SqliteConnection,
     keys: &[DocumentKey],
 ) -> Result<Vec<(DocumentKey, DocumentRow)>, StoreError> {
@@ -304,7 +71,7 @@ impl OwnedRow {
 }
 
 /// The document of a row, with its passages; none for one that is held back.
-pub(super) async fn load(
+pub(in crate::store) async fn load(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     row: DocumentRow,
@@ -363,7 +130,7 @@ macro_rules! delete_content {
 /// Writes a document in place of what was there, in a savepoint of its own.
 ///
 /// All in one call: each call is a round trip to the connection's thread, which costs more than the statement.
-pub(super) async fn put(
+pub(in crate::store) async fn put(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     row: &DocumentRow,
@@ -398,7 +165,7 @@ pub(super) async fn put(
 }
 
 /// Writes what is known of a document and leaves its content.
-pub(super) async fn put_head(
+pub(in crate::store) async fn put_head(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     row: &DocumentRow,
@@ -431,7 +198,7 @@ fn bind_head<'q>(query: Query<'q>, tenant: &'q TenantId, row: &'q DocumentRow) -
 }
 
 /// Deletes a document.
-pub(super) async fn delete(
+pub(in crate::store) async fn delete(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     row: &DocumentRow,
@@ -459,7 +226,7 @@ struct ActiveRow {
 }
 
 /// Gives every active document, piece by piece, in the order of collection and id.
-pub(super) async fn each_active(
+pub(in crate::store) async fn each_active(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     mut take: impl FnMut(Vec<Document>) + Send,
@@ -488,7 +255,7 @@ pub(super) async fn each_active(
 }
 
 /// Active documents' fingerprints, by collection and id.
-pub(super) async fn fingerprints(
+pub(in crate::store) async fn fingerprints(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
 ) -> Result<Vec<(CollectionId, DocumentId, [u8; 32])>, StoreError> {
@@ -508,7 +275,7 @@ pub(super) async fn fingerprints(
 }
 
 /// Documents of a collection that were ingested before a moment, the oldest first.
-pub(super) async fn older_than(
+pub(in crate::store) async fn older_than(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     collection: &CollectionId,
@@ -530,7 +297,7 @@ pub(super) async fn older_than(
 }
 
 /// Whether a collection has a document, held back or not.
-pub(super) async fn exists(
+pub(in crate::store) async fn exists(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     collection: &CollectionId,
@@ -545,7 +312,7 @@ pub(super) async fn exists(
 }
 
 /// Deletes every document of a collection and gives back their digests.
-pub(super) async fn delete_all(
+pub(in crate::store) async fn delete_all(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     collection: &CollectionId,
@@ -563,4 +330,26 @@ pub(super) async fn delete_all(
             .fetch_all(connection)
             .await?;
     gone.iter().map(|(digest,)| digest_of(digest)).collect()
+}
+
+/// Active documents of a collection after one of them, in the order of their ids.
+pub(in crate::store) async fn active_after(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    collection: &CollectionId,
+    after: Option<&DocumentId>,
+    limit: i64,
+) -> Result<Vec<DocumentId>, StoreError> {
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "SELECT document_id FROM documents WHERE tenant_id = $1 AND collection_id = $2 AND document_id > $3 \
+         AND status = 'active' ORDER BY document_id LIMIT $4",
+    )
+    .bind(tenant.as_str())
+    .bind(collection.as_str())
+    .bind(after.map_or("", DocumentId::as_str))
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    let read = |(id,): (String,)| DocumentId::new(&id).map_err(|_| damaged("the name of a document"));
+    rows.into_iter().map(read).collect()
 }

@@ -1,0 +1,97 @@
+//! A new built-in model: vectors of two models are never compared, so everything that the old one placed is placed anew before the server answers.
+//!
+//! The passages are in the store, sanitised; nothing is parsed again. It is done collection by collection. A collection is marked first, so that a start that was broken off, or an older program, does not take a mixture for whole.
+
+use std::sync::Arc;
+
+use ringfence_indexes::{CollectionId, Document, DocumentId, TenantId, VectorSource};
+
+use super::StartError;
+use crate::{
+    embed::Embedder,
+    store::{DocumentRow, Store, StoredContent, Writer},
+};
+
+/// Documents of one transaction.
+const DOCUMENTS: i64 = 256;
+
+/// Places anew what another model placed.
+pub(super) async fn reembed(store: &Store, embedder: &Arc<Embedder>) -> Result<(), StartError> {
+    let mut stale = Vec::new();
+    for (tenant, _) in store.tenants().await? {
+        for collection in store.stored_collections(&tenant.id).await? {
+            let is_builtin = matches!(collection.record.embedding, VectorSource::Builtin { .. });
+            if is_builtin && collection.embedder.as_deref() != Some(embedder.fingerprint()) {
+                stale.push((tenant.id.clone(), collection.record.id));
+            }
+        }
+    }
+    if stale.is_empty() {
+        return Ok(());
+    }
+    let mut writer = store.writer().await?;
+    for (tenant, collection) in stale {
+        tracing::info!(tenant.id = %tenant, collection.id = %collection, "the built-in model has changed: embedding anew");
+        move_collection(store, &mut writer, &tenant, &collection, embedder).await?;
+    }
+    Ok(())
+}
+
+async fn move_collection(
+    store: &Store,
+    writer: &mut Writer,
+    tenant: &TenantId,
+    collection: &CollectionId,
+    embedder: &Arc<Embedder>,
+) -> Result<(), StartError> {
+    mark(writer, tenant, collection, format!("unfinished {}", embedder.fingerprint()), embedder).await?;
+    let mut after: Option<DocumentId> = None;
+    loop {
+        let page = store.active_after(tenant, collection, after.as_ref(), DOCUMENTS).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.clone());
+        writer.begin().await?;
+        for document in page {
+            move_document(writer, tenant, collection, &document, embedder).await?;
+        }
+        writer.commit().await?;
+    }
+    mark(writer, tenant, collection, embedder.fingerprint().to_owned(), embedder).await
+}
+
+async fn mark(
+    writer: &mut Writer,
+    tenant: &TenantId,
+    collection: &CollectionId,
+    name: String,
+    embedder: &Embedder,
+) -> Result<(), StartError> {
+    writer.begin().await?;
+    writer.set_embedder(tenant, collection, name, embedder.dimensions()).await?;
+    writer.advance(tenant).await?;
+    writer.commit().await?;
+    Ok(())
+}
+
+async fn move_document(
+    writer: &mut Writer,
+    tenant: &TenantId,
+    collection: &CollectionId,
+    id: &DocumentId,
+    embedder: &Arc<Embedder>,
+) -> Result<(), StartError> {
+    let Some(before) = writer.document(tenant, collection, id).await? else { return Ok(()) };
+    let (mut document, _) = writer.load_document(tenant, before.clone()).await?;
+    let embedder = Arc::clone(embedder);
+    let embedded = tokio::task::spawn_blocking(move || {
+        for chunk in &mut document.chunks {
+            chunk.vector = embedder.embed_passage(&chunk.prepared);
+        }
+        document
+    });
+    let document: Document = embedded.await.map_err(|error| crate::store::StoreError::Failed(error.into()))?;
+    let content = StoredContent::Active(document.chunks.clone());
+    let (row, content) = DocumentRow::new(tenant, &document, &content)?;
+    writer.put_document((tenant.clone(), collection.clone(), id.clone()), row, &content, Some(&before)).await?;
+    Ok(())
+}
