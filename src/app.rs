@@ -114,12 +114,16 @@ impl App {
     pub async fn init(config: Config, clock: Arc<Clock>, entropy: Arc<Entropy>) -> Result<SecretString, StartError> {
         let path = config.data_dir.clone();
         let fault = |source| StartError::DataDir { path: path.clone(), source };
-        if MasterKey::exists(&path) {
+        // One that was broken off before there was a key is finished.
+        if !MasterKey::exists(&path) {
+            DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(fault)?;
+            MasterKey::create(&path, &entropy)?;
+        }
+        let app = Self::open(config, clock, entropy).await?;
+        if !app.authenticator.keyring().records(|key| key.kind == KeyKind::Operator).is_empty() {
+            app.close().await?;
             return Err(StartError::Initialised(path));
         }
-        DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(fault)?;
-        MasterKey::create(&path, &entropy)?;
-        let app = Self::open(config, clock, entropy).await?;
         let key = app.create_operator_key("first operator key").await?;
         app.close().await?;
         Ok(key)
@@ -243,3 +247,6 @@ fn lock(data_dir: &Path) -> Result<File, StartError> {
         Err(TryLockError::Error(source)) => Err(fault(source)),
     }
 }
+
+#[cfg(test)]
+mod tests;

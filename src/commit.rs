@@ -34,7 +34,7 @@ use crate::{
     store::{Store, StoreError, Writer},
 };
 
-/// Writes that may wait; one more is refused at once, so that a client hears of it while it can still do something.
+/// Writes that may wait in each lane; one more is refused at once, so that a client hears of it while it can still do something.
 const WAITING_MAX: usize = 1024;
 /// The size of a permit for waiting bytes.
 const WAITING_UNIT: usize = 1 << 10;
@@ -44,7 +44,8 @@ const WAITING_UNITS_MAX: u32 = 192 << 10;
 /// Takes writes from many requests and makes them durable in groups.
 #[derive(Debug)]
 pub struct Committer {
-    queue: mpsc::Sender<Job>,
+    urgent: mpsc::Sender<Job>,
+    bulk: mpsc::Sender<Job>,
     waiting: Arc<Semaphore>,
     failed: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -104,17 +105,18 @@ impl Committer {
         let CommitterParts { audit, master, engine, catalog, keyring, clock, entropy, embedder, lock, .. } = parts;
         let failed_io = |error: io::Error| StoreError::Failed(error.into());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed_io)?;
-        let (queue, jobs) = mpsc::channel(WAITING_MAX);
+        let (urgent, urgent_jobs) = mpsc::channel(WAITING_MAX);
+        let (bulk, bulk_jobs) = mpsc::channel(WAITING_MAX);
         let failed = Arc::new(AtomicBool::new(false));
         let derived = Derived { master, engine, catalog, keyring };
         let groups = Groups::new(writer, audit, derived, clock, entropy, embedder);
-        let worker = Worker { jobs, groups, failed: Arc::clone(&failed), _lock: lock };
+        let worker = Worker { urgent: urgent_jobs, bulk: bulk_jobs, groups, failed: Arc::clone(&failed), _lock: lock };
         let thread = std::thread::Builder::new()
             .name("committer".to_owned())
             .spawn(move || runtime.block_on(worker.run()))
             .map_err(failed_io)?;
         let waiting = Arc::new(Semaphore::new(WAITING_UNITS_MAX as usize));
-        Ok(Self { queue, waiting, failed, thread: Mutex::new(Some(thread)) })
+        Ok(Self { urgent, bulk, waiting, failed, thread: Mutex::new(Some(thread)) })
     }
 
     /// Makes one write durable, recorded and visible.
@@ -127,9 +129,12 @@ impl Committer {
         }
         let units = u32::try_from(request.size() / WAITING_UNIT + 1).unwrap_or(u32::MAX).min(WAITING_UNITS_MAX);
         let room = Arc::clone(&self.waiting).try_acquire_many_owned(units).map_err(|_| CommitError::Unavailable)?;
+        // A revocation does not wait behind an ingest. Two writes that are both unanswered have no order among them.
+        let request_is_bulk = matches!(request.write, Write::PutDocument(_) | Write::ExpireDocument { .. });
         let (answer, answered) = oneshot::channel();
         let job = Job::Write(Box::new(Waiting { request, answer, _room: room }));
-        self.queue.try_send(job).map_err(|_| CommitError::Unavailable)?;
+        let lane = if request_is_bulk { &self.bulk } else { &self.urgent };
+        lane.try_send(job).map_err(|_| CommitError::Unavailable)?;
         // Without an answer the thread has ended: whether the write is durable shows after a restart.
         answered.await.unwrap_or(Err(CommitError::Unavailable))
     }
@@ -137,13 +142,13 @@ impl Committer {
     /// Whether writes are taken. After a commit of unknown outcome none are until the data directory is opened anew.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        !self.failed.load(Ordering::SeqCst) && !self.queue.is_closed()
+        !self.failed.load(Ordering::SeqCst) && !self.urgent.is_closed()
     }
 
     /// Finishes what waits and takes no more.
     pub async fn close(&self) {
         // It fails only where the thread has ended already.
-        let _ = self.queue.send(Job::Stop).await;
+        let _ = self.urgent.send(Job::Stop).await;
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // A panic in the thread was reported when it happened.

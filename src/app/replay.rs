@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use ringfence_indexes::{Change, Engine, EngineError, TenantId};
+use ringfence_indexes::{Change, Document, Engine, TenantId};
 
 use super::StartError;
 use crate::{
     authn::Keyring,
     catalog::Catalog,
     seal::{MasterKey, TenantKeys},
-    store::{Store, TenantRecord},
+    store::{Store, StoreError, TenantRecord},
 };
 
 /// Groups that are read at once.
@@ -21,7 +21,7 @@ pub(super) async fn replay(
     master: &MasterKey,
     keyring: &Keyring,
 ) -> Result<(Arc<Engine>, Arc<Catalog>), StartError> {
-    let (engine, catalog) = (Engine::new(), Catalog::default());
+    let (engine, catalog) = (Arc::new(Engine::new()), Catalog::default());
     store.check_ledger(None).await?;
     for (record, revision) in store.tenants().await? {
         replay_tenant(store, master, &engine, &catalog, record, revision).await?;
@@ -30,13 +30,13 @@ pub(super) async fn replay(
         keyring.insert(key);
     }
     keyring.uses().restore(store.key_uses().await?);
-    Ok((Arc::new(engine), Arc::new(catalog)))
+    Ok((engine, Arc::new(catalog)))
 }
 
 async fn replay_tenant(
     store: &Store,
     master: &MasterKey,
-    engine: &Engine,
+    engine: &Arc<Engine>,
     catalog: &Catalog,
     record: TenantRecord,
     revision: u64,
@@ -52,15 +52,32 @@ async fn replay_tenant(
     }
     changes.extend(groups(store, &tenant).await?);
     engine.apply(&tenant, revision, changes)?;
-    let mut refused: Result<(), EngineError> = Ok(());
-    store
-        .each_document(&tenant, |documents| {
-            if refused.is_ok() {
-                refused = engine.apply(&tenant, revision, documents.into_iter().map(Change::PutDocument).collect());
-            }
+    index_documents(store, engine, &tenant, revision).await
+}
+
+/// Reads and indexes at the same time: the one waits for the disk and decodes, the other counts words.
+async fn index_documents(
+    store: &Store,
+    engine: &Arc<Engine>,
+    tenant: &TenantId,
+    revision: u64,
+) -> Result<(), StartError> {
+    let (pieces, waiting) = std::sync::mpsc::sync_channel::<Vec<Document>>(1);
+    let (to, of) = (Arc::clone(engine), tenant.clone());
+    let indexing = tokio::task::spawn_blocking(move || {
+        waiting
+            .into_iter()
+            .try_for_each(|documents| to.apply(&of, revision, documents.into_iter().map(Change::PutDocument).collect()))
+    });
+    let read = store
+        .each_document(tenant, |documents| {
+            // It fails only where indexing ended with an error, which is told below.
+            let _ = pieces.send(documents);
         })
-        .await?;
-    Ok(refused?)
+        .await;
+    drop(pieces);
+    indexing.await.map_err(|panic| StoreError::Failed(panic.into()))??;
+    Ok(read?)
 }
 
 async fn groups(store: &Store, tenant: &TenantId) -> Result<Vec<Change>, StartError> {

@@ -21,17 +21,20 @@ use super::{
     group::{GroupError, Groups},
 };
 
-/// The most writes of a group.
-const GROUP_WRITES_MAX: usize = 512;
+/// The most writes of a group: an urgent write waits for one group at most.
+const GROUP_WRITES_MAX: usize = 256;
 /// A group takes no more once it has this many bytes.
-const GROUP_BYTES: usize = 16 << 20;
+const GROUP_BYTES: usize = 8 << 20;
 /// How often what is deleted is taken out of the log as well, and what is noted in memory is written.
 const HOUSEKEEPING: Duration = Duration::from_secs(20);
 /// When that is tried again where a reader is in the way.
 const RETRY: Duration = Duration::from_secs(2);
 
 pub(super) struct Worker {
-    pub(super) jobs: mpsc::Receiver<Job>,
+    /// What must take effect soon: everything but documents.
+    pub(super) urgent: mpsc::Receiver<Job>,
+    /// Documents.
+    pub(super) bulk: mpsc::Receiver<Job>,
     pub(super) groups: Groups,
     pub(super) failed: Arc<AtomicBool>,
     pub(super) _lock: Arc<File>,
@@ -42,9 +45,9 @@ impl Worker {
     pub(super) async fn run(mut self) {
         let mut due = Instant::now() + HOUSEKEEPING;
         loop {
-            match timeout_at(due, self.jobs.recv()).await {
+            match timeout_at(due, self.next()).await {
                 Ok(Some(Job::Write(first))) => self.take_group(*first).await,
-                Ok(Some(Job::Stop)) => self.jobs.close(),
+                Ok(Some(Job::Stop)) => self.stop(),
                 Ok(None) => break,
                 Err(_) => {}
             }
@@ -54,6 +57,22 @@ impl Worker {
             }
         }
         self.keep_house().await;
+    }
+
+    /// What is to be done next; nothing once both lanes are closed and empty.
+    async fn next(&mut self) -> Option<Job> {
+        tokio::select! {
+            biased;
+            Some(job) = self.urgent.recv() => Some(job),
+            Some(job) = self.bulk.recv() => Some(job),
+            else => None,
+        }
+    }
+
+    /// Takes no more; what waits is still written.
+    fn stop(&mut self) {
+        self.urgent.close();
+        self.bulk.close();
     }
 
     /// Whether everything is done until the next time.
@@ -77,12 +96,12 @@ impl Worker {
         let mut bytes = first.request.size();
         let mut group = vec![first];
         while group.len() < GROUP_WRITES_MAX && bytes < GROUP_BYTES {
-            match self.jobs.try_recv() {
+            match self.urgent.try_recv().or_else(|_| self.bulk.try_recv()) {
                 Ok(Job::Write(next)) => {
                     bytes += next.request.size();
                     group.push(*next);
                 }
-                Ok(Job::Stop) => self.jobs.close(),
+                Ok(Job::Stop) => self.stop(),
                 Err(_) => break,
             }
         }

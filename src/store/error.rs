@@ -24,6 +24,9 @@ const SQLITE_CORRUPT: [i32; 2] = [11, 26];
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        if let sqlx::Error::ColumnDecode { index, .. } = &error {
+            return Self::Damaged(format!("column {index} holds something else"));
+        }
         let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<i32>().ok());
         match code.map(|extended| extended & 0xff) {
             Some(SQLITE_FULL) => Self::Full,

@@ -121,7 +121,7 @@ pub(super) async fn all(connection: &mut SqliteConnection) -> Result<Vec<(KeyRec
     rows.into_iter().map(KeyRow::read).collect()
 }
 
-/// One key with its digest, of this owner or of any.
+/// One key with its digest, whoever owns it.
 pub(super) async fn one(
     connection: &mut SqliteConnection,
     id: &str,
@@ -133,7 +133,13 @@ pub(super) async fn one(
     .bind(id)
     .fetch_optional(connection)
     .await?;
-    row.map(KeyRow::read).transpose()
+    // Found by an index of its own, which may be damaged where the row is not.
+    let found = row.map(KeyRow::read).transpose()?;
+    if found.as_ref().is_some_and(|(record, _)| record.id != id) {
+        Err(damaged("the index of keys"))
+    } else {
+        Ok(found)
+    }
 }
 
 /// Writes a key and gives back its digest.

@@ -95,6 +95,12 @@ async fn a_data_directory_has_one_process() {
     let again = App::open(config(&world.dir), Arc::clone(&world.app.clock), Arc::new(Entropy::System)).await;
     assert!(matches!(again, Err(crate::app::StartError::InUse(_))));
     let again = App::init(config(&world.dir), Arc::clone(&world.app.clock), Arc::new(Entropy::System)).await;
+    assert!(matches!(again, Err(crate::app::StartError::InUse(_))));
+    world.app.close().await.unwrap();
+    let World { dir, app } = world;
+    let clock = Arc::clone(&app.clock);
+    drop(app);
+    let again = App::init(config(&dir), clock, Arc::new(Entropy::System)).await;
     assert!(matches!(again, Err(crate::app::StartError::Initialised(_))));
 }
 

@@ -221,11 +221,30 @@ pub(in crate::store) async fn delete(
 struct ActiveRow {
     #[sqlx(flatten)]
     head: DocumentRow,
-    chunks: Vec<u8>,
-    vectors: Vec<u8>,
+    // A document whose passages are lost must be noticed, not left out.
+    chunks: Option<Vec<u8>>,
+    vectors: Option<Vec<u8>>,
+}
+
+impl ActiveRow {
+    fn size(&self) -> usize {
+        [&self.chunks, &self.vectors].into_iter().flatten().map(Vec::len).sum()
+    }
+
+    /// The document; none for one that is held back.
+    fn read(self, tenant: &TenantId) -> Result<Option<Document>, StoreError> {
+        let head = self.head.check(tenant)?;
+        match (head.is_active(), self.chunks, self.vectors) {
+            (true, Some(chunks), Some(vectors)) => head.read(&chunks, &vectors).map(Some),
+            (false, None, None) => Ok(None),
+            _ => Err(head.damaged()),
+        }
+    }
 }
 
 /// Gives every active document, piece by piece, in the order of collection and id.
+///
+/// Every row is read and checked, held back or not: a damaged status must not hide a document.
 pub(in crate::store) async fn each_active(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
@@ -234,15 +253,15 @@ pub(in crate::store) async fn each_active(
     let mut rows = sqlx::query_as::<_, ActiveRow>(
         "SELECT collection_id, document_id, status, acl, title, uri, metadata, content_hash, ingested_at, ingested_by, \
          version, findings, removed, fingerprint, content_digest, digest, chunks, vectors \
-         FROM documents JOIN contents USING (tenant_id, collection_id, document_id) \
+         FROM documents LEFT JOIN contents USING (tenant_id, collection_id, document_id) \
          WHERE tenant_id = $1 ORDER BY collection_id, document_id",
     )
     .bind(tenant.as_str())
     .fetch(connection);
     let (mut piece, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.try_next().await? {
-        bytes += row.chunks.len() + row.vectors.len();
-        piece.push(row.head.check(tenant)?.read(&row.chunks, &row.vectors)?);
+        bytes += row.size();
+        piece.extend(row.read(tenant)?);
         if bytes >= PIECE_BYTES {
             take(std::mem::take(&mut piece));
             bytes = 0;
