@@ -221,3 +221,98 @@ fn chunk_from(form: ChunkRead, values: &mut impl Iterator<Item = f32>) -> Result
 pub(super) fn write_label(label: Option<&UntrustedText>) -> Option<String> {
     label.map(|label| label.expose_untrusted().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{Strategy, any, prop_assert_eq, proptest};
+
+    use super::*;
+
+    fn any_finding() -> impl Strategy<Value = Finding> {
+        let actions = [Action::Stripped, Action::Flagged, Action::Quarantined, Action::Masked];
+        (0..FindingKind::ALL.len(), 0..actions.len(), any::<u32>(), any::<u16>()).prop_map(
+            move |(kind, action, start, length)| {
+                let start = start as usize;
+                Finding {
+                    kind: FindingKind::ALL[kind],
+                    action: actions[action],
+                    range: start..start + usize::from(length),
+                }
+            },
+        )
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "any passage at all, to see whether it comes back")]
+    fn any_chunk() -> impl Strategy<Value = DocumentChunk> {
+        let masked = proptest::collection::vec((0..RedactionKind::ALL.len(), any::<u32>()), 0..3);
+        let values = proptest::option::of(proptest::collection::vec(-1000.0_f32..1000.0, 1..20));
+        let findings = proptest::collection::vec(any_finding(), 0..3);
+        (any::<String>(), any::<String>(), any::<(u32, u32)>(), findings, masked, values).prop_map(
+            |(text, heading, (ordinal, start), findings, masked, values)| {
+                let masked =
+                    masked.into_iter().map(|(kind, count)| RedactionCount { kind: RedactionKind::ALL[kind], count });
+                let span = start as usize..start as usize + text.len();
+                let text = UntrustedText::new(text);
+                let masked = masked.collect();
+                let prepared = PreparedChunk::assert_prepared(text, heading, span, ordinal, findings, masked);
+                DocumentChunk { prepared, vector: values.and_then(|values| Vector::new(values).ok()) }
+            },
+        )
+    }
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = proptest::prop_oneof![
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(2, 8, 4, |inner| proptest::collection::vec(inner, 0..4).prop_map(Value::from))
+    }
+
+    proptest! {
+        #[test]
+        fn passages_come_back_bit_for_bit(chunks in proptest::collection::vec(any_chunk(), 0..5)) {
+            let (texts, vectors) = write_chunks(&chunks).unwrap();
+            let read = read_chunks(&texts, &vectors).unwrap();
+            prop_assert_eq!(read.len(), chunks.len());
+            for (read, chunk) in read.iter().zip(&chunks) {
+                prop_assert_eq!((&read.prepared, &read.vector), (&chunk.prepared, &chunk.vector));
+            }
+        }
+
+        #[test]
+        fn metadata_comes_back_as_it_was(pairs in proptest::collection::btree_map(any::<String>(), any_value(), 0..5)) {
+            let metadata = Map::from_iter(pairs);
+            prop_assert_eq!(read_metadata(&write_metadata(&metadata).unwrap()).unwrap(), metadata);
+        }
+
+        #[test]
+        fn lists_come_back_as_they_were(texts in proptest::collection::vec(any::<String>(), 0..5)) {
+            let read: Vec<String> = read_list(&write_list(texts.iter().map(String::as_str)), |text| Some(text.to_owned())).unwrap();
+            prop_assert_eq!(read, texts);
+        }
+    }
+
+    #[test]
+    fn vectors_that_do_not_fit_their_passages_are_damage() {
+        let one = r#"[{"text":"a","span":[0,1],"ordinal":0,"dimensions":2}]"#.as_bytes();
+        let unit = [1.0_f32, 0.0].map(f32::to_le_bytes).concat();
+        assert!(read_chunks(one, &unit).is_ok());
+        for wrong in [&[][..], &unit[..4], &unit[..7], &[&unit[..], &unit[..]].concat(), &[0; 8]] {
+            assert!(matches!(read_chunks(one, wrong), Err(StoreError::Damaged(_))), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn attributes_of_every_type_come_back() {
+        let attributes = BTreeMap::from([
+            ("a".to_owned(), AttributeValue::Integer(i64::MIN)),
+            ("b".to_owned(), AttributeValue::Text("\u{0}\"".to_owned())),
+            ("c".to_owned(), AttributeValue::Texts(BTreeSet::from([String::new(), "x".to_owned()]))),
+            ("d".to_owned(), AttributeValue::Boolean(true)),
+        ]);
+        assert_eq!(read_attributes(&write_attributes(&attributes)).unwrap(), attributes);
+        assert!(read_attributes(r#"{"a": 1.5}"#).is_err() && read_attributes(r#"{"a": null}"#).is_err());
+    }
+}
