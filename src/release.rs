@@ -94,6 +94,12 @@ impl ReleasePolicy {
     pub fn strictest() -> Self {
         Self { personal: BTreeSet::from(RedactionKind::PERSONAL), trust: "untrusted" }
     }
+
+    /// How far the collection is trusted.
+    #[must_use]
+    pub const fn trust(&self) -> &'static str {
+        self.trust
+    }
 }
 
 impl<'a> Labels<'a> {

@@ -148,6 +148,12 @@ pub struct Sealer {
 }
 
 impl Sealer {
+    /// What seals the cursors of operators, who belong to no tenant.
+    #[must_use]
+    pub fn of_server(master: &MasterKey) -> Self {
+        Self { aead: master.derive("server seal aead"), nonce: master.derive("server seal nonce") }
+    }
+
     /// Seals a revision; always of one length, never twice the same.
     #[must_use]
     pub fn seal_revision(&self, revision: u64, entropy: &Entropy) -> String {

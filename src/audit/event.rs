@@ -25,6 +25,24 @@ pub struct AuditEvent {
     pub count: usize,
 }
 
+impl AuditEvent {
+    /// A request that was answered with 200, and nothing more to tell of it yet.
+    #[must_use]
+    pub fn new(tenant: Option<TenantId>, actor: Actor, action: Action, request_id: &str) -> Self {
+        Self {
+            tenant,
+            actor,
+            action,
+            resource: None,
+            status: 200,
+            request_id: request_id.to_owned(),
+            query: None,
+            documents: Vec::new(),
+            count: 0,
+        }
+    }
+}
+
 /// Who acted.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Actor {

@@ -26,6 +26,12 @@ impl Network {
         (base & !mask == 0).then_some(Self { base, mask })
     }
 
+    /// Whether every address of the other range lies in this one.
+    #[must_use]
+    pub const fn covers(self, other: Self) -> bool {
+        other.base & self.mask == self.base && other.mask & self.mask == self.mask
+    }
+
     /// Whether the address lies in the range.
     #[must_use]
     pub fn contains(self, address: IpAddr) -> bool {
@@ -49,6 +55,21 @@ mod tests {
     fn check(network: &str, address: &str, expected: Option<bool>) {
         let found = Network::parse(network).map(|network| network.contains(address.parse().unwrap()));
         assert_eq!(found, expected, "{network} {address}");
+    }
+
+    #[test]
+    fn covers_what_lies_inside() {
+        for (outer, inner, expected) in [
+            ("10.0.0.0/8", "10.1.0.0/16", true),
+            ("10.0.0.0/8", "10.0.0.0/8", true),
+            ("10.1.0.0/16", "10.0.0.0/8", false),
+            ("10.0.0.0/8", "11.0.0.0/16", false),
+            ("::/0", "10.0.0.0/8", true),
+            ("0.0.0.0/0", "::/0", false),
+        ] {
+            let [wide, narrow] = [outer, inner].map(|text| Network::parse(text).unwrap());
+            assert_eq!(wide.covers(narrow), expected, "{outer} {inner}");
+        }
     }
 
     #[test]

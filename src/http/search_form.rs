@@ -8,6 +8,7 @@ use super::problem::{FieldError, Problem};
 use crate::{
     context::ContextFormat,
     retrieval::query::{Query, QueryText, TOP_K_DEFAULT, TOP_K_MAX},
+    store::Trust,
 };
 
 /// The most collections that one search may name.
@@ -42,7 +43,7 @@ pub(super) struct SearchForm {
     /// How many passages one document may give.
     #[schema(minimum = 1, example = 3)]
     max_per_document: Option<u64>,
-    /// How `context` is rendered: `none`, `json`, `delimited`, `datamarked` or `encoded`.
+    /// How `context` is rendered: `none`, `json`, `delimited`, `datamarked`, `encoded`, `anthropic` or `openai`.
     #[schema(default = "delimited", example = "delimited")]
     format: Option<String>,
     /// The least trust of a passage's collection: `untrusted`, `internal` or `curated`.
@@ -52,7 +53,7 @@ pub(super) struct SearchForm {
 
 impl SearchForm {
     /// Checks every field and tells all that are wrong.
-    pub(super) fn into_query(self) -> Result<(Query, MinTrust), Problem> {
+    pub(super) fn into_query(self) -> Result<Query, Problem> {
         let mut faults = Faults::default();
         let text = faults.check("/query", QueryText::new(self.query));
         let top_k = faults.bounded("/top_k", self.top_k, TOP_K_MAX as u64);
@@ -64,36 +65,26 @@ impl SearchForm {
         let max_tokens = faults.bounded("/max_tokens", self.max_tokens, TOKENS_MAX);
         let max_per_document = faults.bounded("/max_per_document", self.max_per_document, TOP_K_MAX as u64);
         let format = faults.check("/format", format(self.format.as_deref()));
-        let min_trust = faults.check("/min_trust", MinTrust::parse(self.min_trust.as_deref()));
+        let min_trust = faults.check("/min_trust", trust(self.min_trust.as_deref()));
         match (text, collections, filter, mode, vector, format, min_trust) {
             (Some(text), Some(collections), Some(filter), Some(mode), Some(vector), Some(format), Some(min_trust))
                 if faults.0.is_empty() =>
             {
                 let top_k = top_k.unwrap_or(TOP_K_DEFAULT);
-                let query =
-                    Query { text, top_k, collections, filter, mode, vector, max_tokens, max_per_document, format };
-                Ok((query, min_trust))
+                Ok(Query {
+                    text,
+                    top_k,
+                    collections,
+                    filter,
+                    mode,
+                    vector,
+                    max_tokens,
+                    max_per_document,
+                    format,
+                    min_trust,
+                })
             }
             _ => Err(Problem::invalid_fields(faults.0)),
-        }
-    }
-}
-
-/// The least trust a passage's collection may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum MinTrust {
-    Untrusted,
-    Internal,
-    Curated,
-}
-
-impl MinTrust {
-    fn parse(name: Option<&str>) -> Result<Self, &'static str> {
-        match name {
-            None | Some("untrusted") => Ok(Self::Untrusted),
-            Some("internal") => Ok(Self::Internal),
-            Some("curated") => Ok(Self::Curated),
-            Some(_) => Err("must be one of `untrusted`, `internal`, `curated`"),
         }
     }
 }
@@ -128,6 +119,11 @@ fn selection(names: Option<Vec<String>>) -> Result<Selection, (String, String)> 
     names.iter().enumerate().map(id).collect::<Result<_, _>>().map(Selection::Only)
 }
 
+fn trust(name: Option<&str>) -> Result<Trust, &'static str> {
+    let Some(name) = name else { return Ok(Trust::default()) };
+    Trust::from_name(name).ok_or("must be one of `untrusted`, `internal`, `curated`")
+}
+
 fn mode(name: Option<&str>) -> Result<Mode, &'static str> {
     match name {
         None | Some("hybrid") => Ok(Mode::Hybrid),
@@ -152,7 +148,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(body: Value, expected: &[&str]) {
+    fn check(body: &Value, expected: &[&str]) {
         let parsed = super::super::json::from_value::<SearchForm>(body.clone()).and_then(SearchForm::into_query);
         let found: Vec<_> = parsed.err().into_iter().flat_map(|problem| problem.errors).collect();
         let found: Vec<_> = found.iter().map(|error| error.pointer.as_str()).collect();
@@ -162,7 +158,7 @@ mod tests {
     #[test]
     fn takes_the_contracts_example() {
         check(
-            json!({
+            &json!({
                 "query": "how do we rotate signing keys?", "top_k": 8, "collections": ["handbook"],
                 "filter": {"metadata.lang": "en", "metadata.year": {"gte": 2024}},
                 "mode": "hybrid", "vector": null, "max_tokens": 2000, "max_per_document": 3,
@@ -170,19 +166,22 @@ mod tests {
             }),
             &[],
         );
-        check(json!({"query": "x"}), &[]);
+        check(&json!({"query": "x"}), &[]);
     }
 
     #[test]
     fn tells_every_wrong_field() {
-        check(json!({}), &[""]);
-        check(json!({"query": 1}), &["/query"]);
-        check(json!({"query": "x", "k": 1}), &["/k"]);
-        check(json!({"query": " ", "top_k": 0, "collections": ["a", "../b"]}), &["/query", "/top_k", "/collections/1"]);
-        check(json!({"query": "x".repeat(8193)}), &["/query"]);
-        check(json!({"query": "x", "top_k": 101, "mode": "fuzzy", "format": "xml"}), &["/top_k", "/mode", "/format"]);
-        check(json!({"query": "x", "top_k": -1}), &["/top_k"]);
-        check(json!({"query": "x", "vector": [0, 0], "min_trust": "some"}), &["/vector", "/min_trust"]);
-        check(json!({"query": "x", "filter": {"acl": "user:a"}, "max_tokens": 0}), &["/filter", "/max_tokens"]);
+        check(&json!({}), &[""]);
+        check(&json!({"query": 1}), &["/query"]);
+        check(&json!({"query": "x", "k": 1}), &["/k"]);
+        check(
+            &json!({"query": " ", "top_k": 0, "collections": ["a", "../b"]}),
+            &["/query", "/top_k", "/collections/1"],
+        );
+        check(&json!({"query": "x".repeat(8193)}), &["/query"]);
+        check(&json!({"query": "x", "top_k": 101, "mode": "fuzzy", "format": "xml"}), &["/top_k", "/mode", "/format"]);
+        check(&json!({"query": "x", "top_k": -1}), &["/top_k"]);
+        check(&json!({"query": "x", "vector": [0, 0], "min_trust": "some"}), &["/vector", "/min_trust"]);
+        check(&json!({"query": "x", "filter": {"acl": "user:a"}, "max_tokens": 0}), &["/filter", "/max_tokens"]);
     }
 }

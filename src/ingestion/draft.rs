@@ -71,6 +71,8 @@ pub struct Draft {
     pub removed: usize,
     /// Whether the document is held back, and why.
     pub quarantine: Option<QuarantineReason>,
+    /// The content as it came, where the document is held back for review.
+    pub source: Vec<u8>,
 }
 
 /// Why a document is refused. Nothing of it is kept.
@@ -120,6 +122,7 @@ pub fn draft(
         }
     };
     let content_hash = content_hash(content_key, &content);
+    let source = source_bytes(&content);
     let options = PrepareOptions { policy: intake.sanitize, accept: intake.accept.clone() };
     let prepared = prepare(Source { title, content }, &options)?;
     // What is held back stays out of every index, whatever the parser made of it.
@@ -132,8 +135,18 @@ pub fn draft(
         content_hash,
         findings: prepared.findings,
         removed: prepared.removed,
+        source: if prepared.quarantine.is_some() { source } else { Vec::new() },
         quarantine: prepared.quarantine,
     })
+}
+
+/// What a reviewer gets to see: the text or file as it came, or the client's passages as a JSON list.
+fn source_bytes(content: &Content) -> Vec<u8> {
+    match content {
+        Content::Text(text) => text.clone().into_bytes(),
+        Content::File { bytes, .. } => bytes.clone(),
+        Content::Chunks(chunks) => Value::from(chunks.as_slice()).to_string().into_bytes(),
+    }
 }
 
 /// The client's vectors by passage; `None` where the built-in embedder makes them.

@@ -1,6 +1,11 @@
 //! What leaves the services: a body that was recorded.
 
-use crate::{audit::Receipt, retrieval::ranking::ReleasedHit};
+use std::sync::Arc;
+
+use crate::{
+    audit::{AuditError, AuditEvent, AuditLog, Receipt},
+    retrieval::ranking::ReleasedHit,
+};
 
 /// A body that may leave, for its audit record is written.
 ///
@@ -27,9 +32,30 @@ impl<T> Answer<T> {
     }
 
     /// The body and the proof.
-    #[must_use]
     pub fn into_parts(self) -> (T, Receipt) {
         (self.body, self.receipt)
+    }
+}
+
+/// Records an event on the blocking pool: the record is a write to a file, and waits for the disk where it is configured so.
+///
+/// # Errors
+/// [`AuditError`]: there must be no answer.
+pub async fn record(audit: &Arc<AuditLog>, event: AuditEvent) -> Result<Receipt, AuditError> {
+    let audit = Arc::clone(audit);
+    compute(move || audit.record(&event)).await.unwrap_or(Err(AuditError::Failed))
+}
+
+/// Computes on the blocking pool; `None` where the server is stopping.
+///
+/// A panic inside goes on in the caller, where it becomes a 500 without content.
+pub async fn compute<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(made) => Some(made),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_cancelled) => None,
+        },
     }
 }
 

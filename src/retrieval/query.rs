@@ -4,7 +4,7 @@ use std::fmt;
 
 use ringfence_indexes::{Filter, Mode, Selection, Vector};
 
-use crate::context::ContextFormat;
+use crate::{context::ContextFormat, store::Trust};
 
 /// The longest query in bytes.
 pub const QUERY_BYTES_MAX: usize = 8 * 1_024;
@@ -41,6 +41,8 @@ pub struct Query {
     pub max_per_document: Option<usize>,
     /// How the context is rendered.
     pub format: ContextFormat,
+    /// The least trust of a passage's collection.
+    pub min_trust: Trust,
 }
 
 /// Why a query's text is refused.

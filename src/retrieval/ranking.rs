@@ -2,11 +2,12 @@
 //!
 //! Nothing here can reach a document outside of the scope: the engine is asked for a [`Scope`](ringfence_indexes::Scope) first, and only that is searched.
 
-use std::collections::BTreeMap;
-
 use ringfence_indexes::{CollectionId, Engine, EngineError, Hit, Mode, SearchRequest, Selection, Subject, Timestamp};
 
-use super::query::{Query, estimated_tokens, fitting};
+use super::{
+    policies::Policies,
+    query::{Query, estimated_tokens, fitting},
+};
 use crate::{
     embed::Embedder,
     release::{Passage, Provenance, ReleasePolicy, ReleasedChunk, release},
@@ -98,14 +99,9 @@ impl Found {
 
     /// Redacts and labels the hits by their collections' policies, and keeps as many as fit.
     #[must_use]
-    pub fn release(
-        &self,
-        policies: &BTreeMap<CollectionId, ReleasePolicy>,
-        max_tokens: Option<usize>,
-    ) -> Vec<ReleasedHit> {
-        let strictest = ReleasePolicy::strictest();
-        let policy = |hit: &Hit| policies.get(hit.document.collection()).unwrap_or(&strictest);
-        let mut released: Vec<_> = self.hits.iter().map(|hit| release_hit(hit, policy(hit))).collect();
+    pub fn release(&self, policies: &Policies, max_tokens: Option<usize>) -> Vec<ReleasedHit> {
+        let release = |hit: &Hit| release_hit(hit, &policies.of(hit.document.collection()));
+        let mut released: Vec<_> = self.hits.iter().map(release).collect();
         released.truncate(fitting(released.iter().map(|hit| hit.chunk.text()), max_tokens));
         released
     }

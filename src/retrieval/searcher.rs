@@ -1,32 +1,33 @@
 //! The search service: permit in, recorded answer out.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
-use ringfence_indexes::{CollectionId, Engine, EngineError, Selection};
-use tokio::sync::Semaphore;
+use ringfence_indexes::{Engine, EngineError, Selection};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
-    answer::{Answer, SearchAnswer},
+    answer::{Answer, SearchAnswer, compute},
+    policies::Policies,
     query::Query,
     ranking::{Found, Reader, ReleasedHit, find, tokens},
 };
 use crate::{
-    audit::{Action, Actor, AuditError, AuditEvent, AuditLog, QueryDigest},
-    authn::{Authenticator, Caller, Credential},
+    audit::{Action, AuditError, AuditEvent, AuditLog, QueryDigest},
+    authn::{Authenticator, Caller},
     authz::{Permit, Search},
+    catalog::Catalog,
     clock::Clock,
     context::{Quoted, render},
     embed::Embedder,
     entropy::Entropy,
-    release::ReleasePolicy,
     seal::{MasterKey, TenantKeys},
 };
 
 /// How often a search is made again because what it found was withdrawn meanwhile.
 const ATTEMPTS_MAX: usize = 4;
-
-/// The release policies of a tenant's collections. A collection that is not in it gets the strictest.
-pub type Policies = Arc<BTreeMap<CollectionId, ReleasePolicy>>;
 
 /// Searches, one straight path: scope, rank, release, look again, record.
 pub struct Searcher {
@@ -34,6 +35,8 @@ pub struct Searcher {
     pub authenticator: Arc<Authenticator>,
     /// The indexes.
     pub engine: Arc<Engine>,
+    /// How the collections are set.
+    pub catalog: Arc<Catalog>,
     /// The built-in embedder.
     pub embedder: Arc<Embedder>,
     /// Where answers are recorded.
@@ -44,8 +47,8 @@ pub struct Searcher {
     pub entropy: Arc<Entropy>,
     /// What the tenants' keys derive from.
     pub master: Arc<MasterKey>,
-    /// How many searches compute at the same time.
-    pub slots: Arc<Semaphore>,
+    /// How many searches compute at the same time, and how many may wait.
+    pub slots: Slots,
 }
 
 /// Why there is no answer.
@@ -54,6 +57,9 @@ pub enum SearchError {
     /// 503: what was found was withdrawn again and again while it was being answered.
     #[error("what may be read is changing too fast: try again")]
     Unsettled,
+    /// 503: more searches wait already than will soon be served.
+    #[error("too many searches are waiting: try again")]
+    Busy,
     /// 401: the credential was revoked or ran out while the answer was made.
     #[error("the credential does not hold any more")]
     CredentialGone,
@@ -68,6 +74,55 @@ pub enum SearchError {
     Stopping,
 }
 
+/// Places to compute in, and a short queue for them. Who finds it full is refused at once rather than kept waiting.
+#[derive(Debug)]
+pub struct Slots {
+    running: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    waiting_max: usize,
+}
+
+impl Slots {
+    /// So many at the same time, and so many waiting.
+    #[must_use]
+    pub fn new(running_max: usize, waiting_max: usize) -> Self {
+        Self { running: Arc::new(Semaphore::new(running_max)), waiting: AtomicUsize::new(0), waiting_max }
+    }
+
+    /// How many wait now.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    async fn take(&self) -> Result<OwnedSemaphorePermit, SearchError> {
+        if let Ok(slot) = Arc::clone(&self.running).try_acquire_owned() {
+            return Ok(slot);
+        }
+        let waiting = Waiting::join(self)?;
+        let slot = Arc::clone(&self.running).acquire_owned().await.map_err(|_closed| SearchError::Stopping);
+        drop(waiting);
+        slot
+    }
+}
+
+/// One place in the queue; given back when dropped, also by a client that hangs up.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn join(slots: &'a Slots) -> Result<Self, SearchError> {
+        let before = slots.waiting.fetch_add(1, Ordering::Relaxed);
+        let waiting = Self(&slots.waiting);
+        if before >= slots.waiting_max { Err(SearchError::Busy) } else { Ok(waiting) }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Searcher {
     /// Searches on behalf of the permit's subject.
     ///
@@ -77,36 +132,31 @@ impl Searcher {
         self: &Arc<Self>,
         permit: &Permit<Search>,
         query: Query,
-        policies: Policies,
         request_id: &str,
     ) -> Result<Answer<SearchAnswer>, SearchError> {
-        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_closed| SearchError::Stopping)?;
+        let slot = self.slots.take().await?;
         let event = self.event(permit.caller(), &query, request_id);
         let caller = permit.caller().clone();
         let searcher = Arc::clone(self);
-        let compute = move || {
+        let answer = move || {
             let _slot = slot;
-            searcher.answer(&caller, &query, &policies, event)
+            searcher.answer(&caller, &query, event)
         };
-        // A panic inside goes on here, where the catch-panic layer makes it a 500 without content.
-        tokio::task::spawn_blocking(compute).await.unwrap_or_else(|error| match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_cancelled) => Err(SearchError::Stopping),
-        })
+        compute(answer).await.unwrap_or(Err(SearchError::Stopping))
     }
 
     fn answer(
         &self,
         caller: &Caller,
         query: &Query,
-        policies: &BTreeMap<CollectionId, ReleasePolicy>,
         mut event: AuditEvent,
     ) -> Result<Answer<SearchAnswer>, SearchError> {
-        let reader = &reader(caller, &query.collections);
         for _ in 0..ATTEMPTS_MAX {
-            let found = find(&self.engine, &self.embedder, reader, query, self.clock.now())?;
-            let hits = found.release(policies, query.max_tokens);
-            if !found.still_permitted(&self.engine, reader, self.clock.now())? {
+            let policies = Policies::for_caller(&self.catalog, caller);
+            let reader = reader(caller, &policies.trusted(&query.collections, query.min_trust));
+            let found = find(&self.engine, &self.embedder, &reader, query, self.clock.now())?;
+            let hits = found.release(&policies, query.max_tokens);
+            if !found.still_permitted(&self.engine, &reader, self.clock.now())? {
                 continue;
             }
             if !self.authenticator.still_valid(caller) {
@@ -115,7 +165,7 @@ impl Searcher {
             event.documents = documents(&hits);
             event.count = hits.len();
             let receipt = self.audit.record(&event)?;
-            return Ok(Answer::new(self.body(reader, query, &found, hits), receipt));
+            return Ok(Answer::new(self.body(&reader, query, &found, hits), receipt));
         }
         Err(SearchError::Unsettled)
     }
@@ -131,15 +181,8 @@ impl Searcher {
     fn event(&self, caller: &Caller, query: &Query, request_id: &str) -> AuditEvent {
         let keys = TenantKeys::derive(&self.master, caller.tenant());
         AuditEvent {
-            tenant: Some(caller.tenant().clone()),
-            actor: actor(caller),
-            action: Action::Search,
-            resource: None,
-            status: 200,
-            request_id: request_id.to_owned(),
             query: Some(QueryDigest::new(&keys.query_key(), query.text.as_str())),
-            documents: Vec::new(),
-            count: 0,
+            ..AuditEvent::new(Some(caller.tenant().clone()), caller.actor(), Action::Search, request_id)
         }
     }
 }
@@ -147,20 +190,6 @@ impl Searcher {
 /// The reader of a request: the credential's ceiling and the request's own limit together.
 fn reader(caller: &Caller, asked: &Selection) -> Reader {
     Reader { subject: caller.subject().clone(), selection: caller.ceiling().intersect(asked) }
-}
-
-/// Who acts, as the audit log names them.
-#[must_use]
-pub fn actor(caller: &Caller) -> Actor {
-    let credential = match caller.credential() {
-        Credential::Key { id, .. } => id.clone(),
-        Credential::Token(facts) => format!("{} {}", facts.issuer, facts.jti.as_deref().unwrap_or("-")),
-    };
-    Actor {
-        credential,
-        principal: caller.principal().map(|principal| principal.as_str().to_owned()),
-        acting_for: caller.acting_for().map(|principal| principal.as_str().to_owned()),
-    }
 }
 
 /// Each document once, in the order of its best passage.
@@ -173,4 +202,24 @@ fn documents(hits: &[ReleasedHit]) -> Vec<String> {
         }
     }
     documents
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_at_once_and_gives_places_back() {
+        let slots = Slots::new(1, 1);
+        let running = slots.take().await.unwrap();
+        let mut first = Box::pin(slots.take());
+        assert!(futures_util::poll!(&mut first).is_pending());
+        assert!(matches!(slots.take().await, Err(SearchError::Busy)));
+        drop(first);
+        assert_eq!(slots.waiting(), 0);
+        let mut second = Box::pin(slots.take());
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(running);
+        assert!(second.await.is_ok());
+    }
 }

@@ -67,8 +67,8 @@ pub struct GroupRecord {
     pub members: BTreeSet<Principal>,
 }
 
-/// How much the owner of a collection trusts its authors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+/// How much the owner of a collection trusts its authors, least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Trust {
     /// Anybody may have written it.
     #[default]

@@ -14,14 +14,6 @@ pub(crate) async fn tamper(data_dir: &Path, sql: &'static str) {
     connection.close().await.unwrap();
 }
 
-/// Keeps others from writing until it is dropped.
-pub(crate) async fn occupy(data_dir: &Path) -> SqliteConnection {
-    let options = SqliteConnectOptions::new().filename(data_dir.join(DATABASE_FILE));
-    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
-    connection
-}
-
 /// A text in the database or its log.
 pub(crate) fn files_contain(data_dir: &Path, text: &str) -> bool {
     let contains = |path: &Path| fs::read(path).unwrap().windows(text.len()).any(|window| window == text.as_bytes());

@@ -1,0 +1,181 @@
+//! Collections: their settings, who may see them, and what a change may not do.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use ringfence_indexes::{Acl, CollectionId, Principal, VectorSource};
+use ringfence_ingest::{RedactionKind, SanitizePolicy};
+
+use super::{Administration, AdministrationError, Page};
+use crate::{
+    audit::Action,
+    authn::Caller,
+    authz::{ManageCollections, Permit, ViewCollections},
+    commit::{CommitError, Write},
+    retrieval::{answer::Answer, visibility::Visibility},
+    store::{CollectionRecord, Trust},
+};
+
+/// The settings of a collection as they are asked for; the rest is the server's.
+#[derive(Clone, Debug)]
+pub struct CollectionSettings {
+    /// What it is for.
+    pub description: String,
+    /// The ACL of documents that bring none.
+    pub default_acl: Option<Acl>,
+    /// Who may read.
+    pub readers: BTreeSet<Principal>,
+    /// Who may write.
+    pub writers: BTreeSet<Principal>,
+    /// How far its authors are trusted.
+    pub trust: Trust,
+    /// What is done with text that speaks to the machine.
+    pub sanitize: SanitizePolicy,
+    /// The personal data that is masked on the way out.
+    pub redact: BTreeSet<RedactionKind>,
+    /// How long documents are kept.
+    pub retention_days: Option<u32>,
+    /// Accepted media types.
+    pub accept: Vec<String>,
+    /// Where vectors come from; `None` leaves it as it is, and is built-in for a new collection.
+    pub embedding: Option<Embedding>,
+}
+
+/// Where vectors come from, as a client says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Embedding {
+    /// The server's own embedder.
+    Builtin,
+    /// The client's, of this length.
+    Client {
+        /// How long each vector is.
+        dimensions: usize,
+    },
+}
+
+/// A collection as one caller sees it.
+#[derive(Clone, Debug)]
+pub struct SeenCollection {
+    /// The settings.
+    pub settings: Arc<CollectionRecord>,
+    /// Whether the caller sees who reads and writes it, and its default ACL.
+    pub whole: bool,
+}
+
+impl Administration {
+    /// Makes a collection or changes its settings; gives them with the sealed revision.
+    ///
+    /// # Errors
+    /// [`AdministrationError`]; a collection outside the credential's limits is absent.
+    pub async fn put_collection(
+        &self,
+        permit: &Permit<ManageCollections>,
+        id: CollectionId,
+        settings: CollectionSettings,
+        request_id: &str,
+    ) -> Result<Answer<(CollectionRecord, String)>, AdministrationError> {
+        let caller = permit.caller();
+        if !caller.ceiling().contains(&id) {
+            return Err(AdministrationError::NotFound);
+        }
+        let before = self.catalog.collection(caller.tenant(), &id);
+        let kept = before.as_ref().map(|before| before.embedding);
+        let record = CollectionRecord {
+            embedding: settings.embedding.map(|asked| self.vectors(asked)).or(kept).unwrap_or_else(|| self.builtin()),
+            created_at: before.map_or_else(|| self.clock.now(), |before| before.created_at),
+            id,
+            description: settings.description,
+            default_acl: settings.default_acl,
+            readers: settings.readers,
+            writers: settings.writers,
+            trust: settings.trust,
+            sanitize: settings.sanitize,
+            redact: settings.redact,
+            retention_days: settings.retention_days,
+            accept: settings.accept,
+        };
+        let write = Write::PutCollection(caller.tenant().clone(), Box::new(record.clone()));
+        let committed = self.commit(caller, write, 200, request_id).await.map_err(|error| match error {
+            AdministrationError::Commit(CommitError::VectorsDoNotFit) => AdministrationError::Field {
+                pointer: "/embedding".to_owned(),
+                detail: "cannot change while the collection has documents: their vectors are of another kind",
+            },
+            other => other,
+        })?;
+        Ok(Answer::new((record, committed.revision), committed.receipt))
+    }
+
+    /// A collection's settings.
+    ///
+    /// # Errors
+    /// [`AdministrationError::NotFound`] where it does not exist for the caller.
+    pub async fn collection(
+        &self,
+        permit: &Permit<ViewCollections>,
+        id: CollectionId,
+        request_id: &str,
+    ) -> Result<Answer<SeenCollection>, AdministrationError> {
+        let caller = permit.caller();
+        let visibility = self.visibility(caller)?;
+        let seen = seen(&visibility, &id).ok_or(AdministrationError::NotFound)?;
+        self.recorded(caller, Action::ReadCollection, Some(id.to_string()), 1, seen, request_id).await
+    }
+
+    /// The collections that exist for the caller, after one of them.
+    ///
+    /// # Errors
+    /// [`AdministrationError`] where the answer cannot be recorded.
+    pub async fn collections(
+        &self,
+        permit: &Permit<ViewCollections>,
+        after: Option<&CollectionId>,
+        limit: usize,
+        request_id: &str,
+    ) -> Result<Answer<Page<SeenCollection>>, AdministrationError> {
+        let caller = permit.caller();
+        let visibility = self.visibility(caller)?;
+        let names = visibility.collections().keys().filter(|id| after.is_none_or(|after| *id > after));
+        let entries = names.filter_map(|id| seen(&visibility, id)).take(limit + 1).collect();
+        let page = Page::cut(entries, limit);
+        self.recorded(caller, Action::ListCollections, None, page.entries.len(), page, request_id).await
+    }
+
+    /// Deletes a collection with its documents; gives the sealed revision.
+    ///
+    /// # Errors
+    /// [`AdministrationError::NotFound`] where there is none within the credential's limits.
+    pub async fn delete_collection(
+        &self,
+        permit: &Permit<ManageCollections>,
+        id: CollectionId,
+        request_id: &str,
+    ) -> Result<Answer<String>, AdministrationError> {
+        let caller = permit.caller();
+        if !caller.ceiling().contains(&id) || self.catalog.collection(caller.tenant(), &id).is_none() {
+            return Err(AdministrationError::NotFound);
+        }
+        let write = Write::DeleteCollection(caller.tenant().clone(), id);
+        let committed = self.commit(caller, write, 204, request_id).await?;
+        Ok(Answer::new(committed.revision, committed.receipt))
+    }
+
+    fn visibility(&self, caller: &Caller) -> Result<Visibility, AdministrationError> {
+        // A tenant that is gone took its keys with it.
+        Visibility::of(&self.catalog, &self.engine, caller, self.clock.now()).ok_or(AdministrationError::CredentialGone)
+    }
+
+    fn vectors(&self, asked: Embedding) -> VectorSource {
+        match asked {
+            Embedding::Builtin => self.builtin(),
+            Embedding::Client { dimensions } => VectorSource::Client { dimensions },
+        }
+    }
+
+    fn builtin(&self) -> VectorSource {
+        VectorSource::Builtin { dimensions: self.embedder.dimensions() }
+    }
+}
+
+fn seen(visibility: &Visibility, id: &CollectionId) -> Option<SeenCollection> {
+    let settings = visibility.collections().get(id).filter(|_| visibility.exists(id))?;
+    Some(SeenCollection { settings: Arc::clone(settings), whole: visibility.administers(id) })
+}

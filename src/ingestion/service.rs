@@ -1,0 +1,253 @@
+//! The one path in: who may write here, prepare and embed on the blocking pool, commit.
+//!
+//! Who writes administers: a writer of the collection with the scope `ingest` puts and replaces documents whoever may read them, and `PUT` answers alike whether there was one.
+//! A person deletes, and changes the ACL of, only what they can read; a program that acts as itself, of any document in the collections it writes.
+
+use std::sync::Arc;
+
+use ringfence_indexes::{Acl, CollectionId, DocumentId, Engine};
+use ringfence_ingest::Finding;
+use tokio::sync::Semaphore;
+
+use super::draft::{DocumentInput, Draft, DraftError, Intake, draft};
+use crate::{
+    authn::{Authenticator, Caller, KeyKind},
+    authz::{Ingest, Permit, SetAcl},
+    catalog::Catalog,
+    clock::Clock,
+    commit::{CommitError, Committed, Committer, DocumentBody, DocumentWrite, Write, WriteRequest},
+    embed::Embedder,
+    retrieval::{
+        answer::{Answer, compute},
+        visibility::Visibility,
+    },
+    seal::{MasterKey, TenantKeys},
+    store::CollectionRecord,
+};
+
+/// Takes documents in.
+pub struct Ingestion {
+    /// Who knows whether a credential still holds.
+    pub authenticator: Arc<Authenticator>,
+    /// The indexes.
+    pub engine: Arc<Engine>,
+    /// How the collections are set.
+    pub catalog: Arc<Catalog>,
+    /// The built-in embedder.
+    pub embedder: Arc<Embedder>,
+    /// The one writer.
+    pub committer: Arc<Committer>,
+    /// The present.
+    pub clock: Arc<Clock>,
+    /// What the tenants' keys derive from.
+    pub master: Arc<MasterKey>,
+    /// How many documents are prepared at the same time.
+    pub slots: Arc<Semaphore>,
+}
+
+/// A document's place.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The collection.
+    pub collection: CollectionId,
+    /// The document.
+    pub document: DocumentId,
+}
+
+/// What became of a document that was put.
+#[derive(Debug)]
+pub struct Ingested {
+    /// Its place.
+    pub place: Place,
+    /// How many passages it has; none while it is held back.
+    pub chunk_count: usize,
+    /// The sealed revision.
+    pub revision: String,
+    /// The keyed hash of its content.
+    pub content_hash: String,
+    /// How many findings were taken out.
+    pub removed: usize,
+    /// What the sanitiser saw.
+    pub findings: Vec<Finding>,
+    /// Whether it is held back.
+    pub quarantined: bool,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// 404: the collection or the document is absent, or the caller may not know of it or not write there.
+    #[error("there is no such place")]
+    NotFound,
+    /// 401: the credential was revoked or ran out meanwhile.
+    #[error("the credential does not hold any more")]
+    CredentialGone,
+    /// 422: neither the document nor its collection says who may read it.
+    #[error("the document brings no ACL and its collection has no default")]
+    AclRequired,
+    /// 415 or 422: the document itself.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    /// 503 or 507, or what the committer found.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// 503: the server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+impl Ingestion {
+    /// Makes or replaces a document.
+    ///
+    /// # Errors
+    /// [`IngestError`]; nothing of the document is left behind.
+    pub async fn put(
+        &self,
+        permit: &Permit<Ingest>,
+        place: Place,
+        input: DocumentInput,
+        acl: Option<Acl>,
+        request_id: &str,
+    ) -> Result<Answer<Ingested>, IngestError> {
+        let caller = permit.caller();
+        let collection = self.writable(caller, &place.collection)?;
+        let acl = acl.or_else(|| collection.default_acl.clone()).ok_or(IngestError::AclRequired)?;
+        let draft = self.draft(caller, &collection, input).await?;
+        let (chunk_count, quarantined) = (draft.chunks.len(), draft.quarantine.is_some());
+        let (content_hash, removed, findings) = (draft.content_hash.clone(), draft.removed, draft.findings.clone());
+        let write = Write::PutDocument(Box::new(document_write(caller, &place, acl, draft)));
+        let committed = self.commit(caller, write, 200, request_id).await?;
+        let revision = committed.revision;
+        let ingested = Ingested { place, chunk_count, revision, content_hash, removed, findings, quarantined };
+        Ok(Answer::new(ingested, committed.receipt))
+    }
+
+    /// Whether the caller may put documents into a collection.
+    ///
+    /// # Errors
+    /// [`IngestError::NotFound`] where it may not.
+    pub fn check_writable(&self, permit: &Permit<Ingest>, collection: &CollectionId) -> Result<(), IngestError> {
+        self.writable(permit.caller(), collection).map(drop)
+    }
+
+    /// Deletes a document; gives the sealed revision.
+    ///
+    /// # Errors
+    /// [`IngestError`]; for a person, absent and unreadable are one. A program that acts as itself is told nothing about what was there.
+    pub async fn delete(
+        &self,
+        permit: &Permit<Ingest>,
+        place: Place,
+        request_id: &str,
+    ) -> Result<Answer<String>, IngestError> {
+        let caller = permit.caller();
+        self.writable(caller, &place.collection)?;
+        if !self.acts_as_itself(caller) {
+            self.readable(caller, &place)?;
+        }
+        let Place { collection, document } = place;
+        let write = Write::DeleteDocument { tenant: caller.tenant().clone(), collection, document };
+        let committed = self.commit(caller, write, 204, request_id).await?;
+        Ok(Answer::new(committed.revision, committed.receipt))
+    }
+
+    /// Changes who may read a document; gives the sealed revision.
+    ///
+    /// # Errors
+    /// [`IngestError`]; for a person, absent and unreadable are one.
+    pub async fn set_acl(
+        &self,
+        permit: &Permit<SetAcl>,
+        place: Place,
+        acl: Acl,
+        request_id: &str,
+    ) -> Result<Answer<String>, IngestError> {
+        let caller = permit.caller();
+        self.writable(caller, &place.collection)?;
+        if !self.acts_as_itself(caller) {
+            self.readable(caller, &place)?;
+        }
+        let Place { collection, document } = place;
+        let write = Write::SetAcl { tenant: caller.tenant().clone(), collection, document, acl };
+        let committed = self.commit(caller, write, 200, request_id).await?;
+        Ok(Answer::new(committed.revision, committed.receipt))
+    }
+
+    /// The settings of a collection that the caller may write to.
+    fn writable(&self, caller: &Caller, collection: &CollectionId) -> Result<Arc<CollectionRecord>, IngestError> {
+        let visibility = Visibility::of(&self.catalog, &self.engine, caller, self.clock.now());
+        // A tenant that is gone took its keys with it.
+        let visibility = visibility.ok_or(IngestError::CredentialGone)?;
+        let settings = visibility.collections().get(collection).filter(|_| visibility.may_write(collection));
+        settings.cloned().ok_or(IngestError::NotFound)
+    }
+
+    fn readable(&self, caller: &Caller, place: &Place) -> Result<(), IngestError> {
+        let scope = self.engine.scope(caller.subject(), caller.ceiling(), self.clock.now());
+        let scope = scope.map_err(|_gone| IngestError::CredentialGone)?;
+        scope.fetch(&place.collection, &place.document).map(drop).ok_or(IngestError::NotFound)
+    }
+
+    /// Whether a program asks on behalf of nobody.
+    fn acts_as_itself(&self, caller: &Caller) -> bool {
+        let record = caller.key_id().and_then(|id| self.authenticator.keyring().get(id));
+        caller.acting_for().is_none() && record.is_some_and(|key| matches!(key.kind, KeyKind::Service | KeyKind::Agent))
+    }
+
+    async fn draft(
+        &self,
+        caller: &Caller,
+        collection: &CollectionRecord,
+        input: DocumentInput,
+    ) -> Result<Draft, IngestError> {
+        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_closed| IngestError::Stopping)?;
+        let content_key = TenantKeys::derive(&self.master, caller.tenant()).content_key();
+        let intake =
+            Intake { sanitize: collection.sanitize, accept: collection.accept.clone(), vectors: collection.embedding };
+        let embedder = Arc::clone(&self.embedder);
+        let prepared = compute(move || {
+            let _slot = slot;
+            draft(input, &intake, &embedder, &content_key)
+        });
+        Ok(prepared.await.ok_or(IngestError::Stopping)??)
+    }
+
+    async fn commit(
+        &self,
+        caller: &Caller,
+        write: Write,
+        status: u16,
+        request_id: &str,
+    ) -> Result<Committed, IngestError> {
+        if !self.authenticator.still_valid(caller) {
+            return Err(IngestError::CredentialGone);
+        }
+        let request = WriteRequest { write, actor: caller.actor(), request_id: request_id.to_owned(), status };
+        self.committer.commit(request).await.map_err(|error| match error {
+            CommitError::NoCollection | CommitError::NoDocument => IngestError::NotFound,
+            CommitError::NoTenant => IngestError::CredentialGone,
+            other => IngestError::Commit(other),
+        })
+    }
+}
+
+fn document_write(caller: &Caller, place: &Place, acl: Acl, draft: Draft) -> DocumentWrite {
+    let ingested_by = caller.acting_for().or_else(|| caller.principal());
+    DocumentWrite {
+        tenant: caller.tenant().clone(),
+        collection: place.collection.clone(),
+        id: place.document.clone(),
+        acl,
+        title: draft.title,
+        uri: draft.uri,
+        metadata: draft.metadata,
+        content_hash: draft.content_hash,
+        ingested_by: ingested_by.map_or_else(|| caller.actor().credential, |principal| principal.as_str().to_owned()),
+        findings: draft.findings,
+        removed: draft.removed,
+        body: match draft.quarantine {
+            None => DocumentBody::Active(draft.chunks),
+            Some(reason) => DocumentBody::Quarantined { source: draft.source, reason },
+        },
+    }
+}
