@@ -88,10 +88,12 @@ pub enum AuditSync {
 pub struct LimitsConfig {
     /// Requests a second of one key or token; 0 is no limit.
     pub requests_per_second_key: u32,
-    /// Requests a second of one user.
+    /// Requests a second of one user, by any key or token; 0 is no limit.
     pub requests_per_second_user: u32,
-    /// Requests a second of one tenant.
+    /// Requests a second of one tenant; 0 is no limit.
     pub requests_per_second_tenant: u32,
+    /// Bad credentials a second from one address before the answer is 429 instead of 401; good ones are never refused for them.
+    pub failed_authentications_per_second_address: u32,
     /// The largest document in bytes.
     pub document_bytes: usize,
     /// The largest line of a batch in bytes.
@@ -162,9 +164,10 @@ impl Default for Config {
 impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
-            requests_per_second_key: 200,
-            requests_per_second_user: 50,
-            requests_per_second_tenant: 500,
+            requests_per_second_key: 1_000,
+            requests_per_second_user: 500,
+            requests_per_second_tenant: 2_000,
+            failed_authentications_per_second_address: 100,
             document_bytes: 16 << 20,
             batch_line_bytes: 1 << 20,
             connections: 1_024,

@@ -123,6 +123,7 @@ codes! {
     HeadersTooLarge = 431, "headers_too_large", "The header block is too large";
     Internal = 500, "internal", "The server failed";
     Unavailable = 503, "unavailable", "The server cannot answer now";
+    AuditUnavailable = 503, "audit_unavailable", "The answer could not be recorded";
     StorageFull = 507, "storage_full", "The server has no room left";
 }
 
@@ -212,6 +213,11 @@ impl IntoResponse for Problem {
 
 #[derive(Clone)]
 struct Rendering(Problem);
+
+/// Which refusal a response will be rendered as.
+pub(super) fn code_of(response: &Response) -> Option<Code> {
+    response.extensions().get::<Rendering>().map(|rendering| rendering.0.code)
+}
 
 /// Middleware: gives the request its id and every refusal below it its document.
 ///

@@ -15,6 +15,12 @@ impl RequestId {
         Self(HEXLOWER.encode(&Entropy::System.bytes::<16>()))
     }
 
+    /// The id of a request that has one already.
+    #[must_use]
+    pub(super) fn known(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

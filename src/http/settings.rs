@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config::LimitsConfig;
+
 /// Bounds on connections, requests and bodies.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
@@ -32,6 +34,18 @@ pub struct HttpSettings {
 }
 
 impl HttpSettings {
+    /// The settings with what is configured.
+    #[must_use]
+    pub fn of(limits: &LimitsConfig) -> Self {
+        Self {
+            connections_max: limits.connections,
+            connections_per_address_max: limits.connections_per_address,
+            document_bytes_max: limits.document_bytes,
+            batch_line_bytes_max: limits.batch_line_bytes,
+            ..Self::default()
+        }
+    }
+
     /// The largest JSON body that carries a document: base64 grows it by a third, escapes and the other fields need room.
     #[must_use]
     pub const fn document_json_bytes_max(&self) -> usize {

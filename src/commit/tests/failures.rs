@@ -79,7 +79,7 @@ async fn a_full_disk_refuses_what_does_not_fit_and_nothing_else() {
         document: document("a"),
         acl: allow(names),
     };
-    let (first, revoked, second) = tokio::join!(commit(large()), commit(revoke(&["user:bob"])), commit(large()));
+    let (first, revoked, second) = futures_util::join!(commit(large()), commit(revoke(&["user:bob"])), commit(large()));
     assert_eq!((first, second), (Err(CommitError::StorageFull), Err(CommitError::StorageFull)));
     assert_eq!(revoked, Ok(Outcome::Changed), "a revocation beside it goes through");
     assert_eq!(world.inventory().await.len(), 1);

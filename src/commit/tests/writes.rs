@@ -1,7 +1,5 @@
 //! What each write makes of what was there.
 
-use futures_util::{FutureExt as _, StreamExt as _};
-
 use super::*;
 
 #[tokio::test]
@@ -103,53 +101,4 @@ async fn writes_that_wait_together_are_each_answered_for_themselves() {
     assert_eq!(world.inventory().await.len(), 40);
     let inventory = world.inventory().await;
     assert_eq!(world.reopened().await.inventory().await, inventory);
-}
-
-fn small(number: usize) -> Write {
-    Write::PutDocument(Box::new(written(&format!("d{number}"), &["text"], allow(&["everyone"]))))
-}
-
-#[tokio::test]
-async fn a_revocation_does_not_wait_behind_an_ingest() {
-    let world = World::furnished().await;
-    world.put(written("a", &["text"], allow(&["user:alice"]))).await;
-    let occupied = crate::store::tests::occupy(&world.data_dir()).await;
-    let mut waiting = futures_util::stream::FuturesUnordered::new();
-    for number in 0..900 {
-        let put = world.done(small(number));
-        waiting.push(futures_util::future::Either::Left(async { put.await == Outcome::Changed }));
-    }
-    let revoke = Write::SetAcl {
-        tenant: tenant("acme"),
-        collection: collection("handbook"),
-        document: document("a"),
-        acl: allow(&["user:bob"]),
-    };
-    waiting.push(futures_util::future::Either::Right(async { world.done(revoke).await == Outcome::Changed }));
-    // Everything waits before anything can be written.
-    assert!(waiting.next().now_or_never().is_none());
-    drop(occupied);
-    let mut before = 0;
-    while waiting.next().await == Some(false) {
-        before += 1;
-    }
-    assert!(before <= 512, "{before} documents were answered first: more than the group at work and its own");
-}
-
-#[tokio::test]
-async fn what_would_wait_too_long_is_refused_at_once() {
-    let world = World::furnished().await;
-    let occupied = crate::store::tests::occupy(&world.data_dir()).await;
-    let mut waiting: futures_util::stream::FuturesUnordered<_> =
-        (0..1_500).map(|number| world.write(small(number))).collect();
-    // Those that are refused are answered while nothing can be written at all.
-    let mut refused = 0;
-    while let Some(Some(answer)) = waiting.next().now_or_never() {
-        assert_eq!(answer, Err(CommitError::Unavailable));
-        refused += 1;
-    }
-    assert!((200..500).contains(&refused), "{refused}");
-    drop(occupied);
-    assert!(waiting.all(async |answer| answer == Ok(Outcome::Created)).await);
-    assert_eq!(world.inventory().await.len(), 1_500 - refused);
 }

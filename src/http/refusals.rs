@@ -1,0 +1,155 @@
+//! From what a service could not do to what the client is told. Internal causes are logged here, once, and go no further.
+
+use super::problem::{Code, Problem};
+use crate::{
+    acl_form::AclFormError,
+    administration::AdministrationError,
+    audit::AuditError,
+    authn::Unauthenticated,
+    authz::Denied,
+    commit::CommitError,
+    ingestion::{draft::DraftError, service::IngestError},
+    retrieval::{documents::ReadError, searcher::SearchError},
+};
+use ringfence_ingest::PrepareError;
+
+impl From<Unauthenticated> for Problem {
+    fn from(refused: Unauthenticated) -> Self {
+        match refused {
+            Unauthenticated::Invalid => Self::unauthenticated(),
+            Unauthenticated::GroupsUnresolved => Self::new(Code::GroupsUnresolved, refused.to_string()),
+            Unauthenticated::MalformedActing => Self::new(Code::MalformedHeader, refused.to_string()),
+            Unauthenticated::MissingScope(_) => Self::new(Code::MissingScope, refused.to_string()),
+        }
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        let code = match denied {
+            Denied::MissingScope(_) => Code::MissingScope,
+            Denied::SubjectRequired => Code::SubjectRequired,
+            Denied::OperatorOnly => Code::OperatorOnly,
+            Denied::NoContentForOperator => Code::NoContentForOperator,
+        };
+        Self::new(code, denied.to_string())
+    }
+}
+
+impl From<AuditError> for Problem {
+    fn from(error: AuditError) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "an answer was withheld: it could not be recorded");
+        Self {
+            retry_after_seconds: Some(1),
+            ..Self::new(Code::AuditUnavailable, "the answer could not be recorded, so there is none")
+        }
+    }
+}
+
+impl From<SearchError> for Problem {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::CredentialGone => Self::unauthenticated(),
+            SearchError::Audit(error) => error.into(),
+            SearchError::Unsettled | SearchError::Busy | SearchError::Stopping => Self::unavailable(error.to_string()),
+            SearchError::Engine(ref engine) => {
+                tracing::error!(error = engine as &dyn std::error::Error, "a search failed");
+                Self::unavailable("the index does not answer now")
+            }
+        }
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NotFound => Self::not_found(),
+            ReadError::CredentialGone => Self::unauthenticated(),
+            ReadError::Audit(error) => error.into(),
+            ReadError::Unsettled | ReadError::Stopping => Self::unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<IngestError> for Problem {
+    fn from(error: IngestError) -> Self {
+        match error {
+            IngestError::NotFound => Self::not_found(),
+            IngestError::CredentialGone => Self::unauthenticated(),
+            IngestError::AclRequired => {
+                Self::new(Code::AclRequired, "send an `acl`, or give the collection a `default_acl`")
+            }
+            IngestError::Draft(error) => error.into(),
+            IngestError::Commit(error) => error.into(),
+            IngestError::Stopping => Self::unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<DraftError> for Problem {
+    fn from(error: DraftError) -> Self {
+        match error {
+            DraftError::Label(label) => Self::invalid(label.pointer.clone(), label.to_string()),
+            DraftError::Prepare(error) => error.into(),
+            DraftError::VectorMissing(index) | DraftError::VectorUnexpected(index) => {
+                Self::invalid(format!("/chunks/{index}/vector"), error.to_string())
+            }
+            DraftError::Vector { index, ref reason } => {
+                Self::invalid(format!("/chunks/{index}/vector"), reason.to_string())
+            }
+        }
+    }
+}
+
+impl From<PrepareError> for Problem {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::UnsupportedMediaType(_) | PrepareError::DisguisedMediaType { .. } => {
+                Self::new(Code::UnsupportedMediaType, error.to_string())
+            }
+            PrepareError::Unparseable(_) => Self::new(Code::Unparseable, error.to_string()),
+            PrepareError::Empty => Self::invalid("", error.to_string()),
+        }
+    }
+}
+
+impl From<CommitError> for Problem {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::VectorsDoNotFit => Self::invalid("/chunks", error.to_string()),
+            CommitError::StorageFull => {
+                Self { retry_after_seconds: Some(60), ..Self::new(Code::StorageFull, error.to_string()) }
+            }
+            CommitError::Unavailable => Self::unavailable(error.to_string()),
+            CommitError::NoTenant
+            | CommitError::NoCollection
+            | CommitError::NoDocument
+            | CommitError::NoGroup
+            | CommitError::NoKey => Self::not_found(),
+            CommitError::TenantExists | CommitError::KeyExists => Self::new(Code::Conflict, error.to_string()),
+        }
+    }
+}
+
+impl From<AdministrationError> for Problem {
+    fn from(error: AdministrationError) -> Self {
+        match error {
+            AdministrationError::NotFound => Self::not_found(),
+            AdministrationError::CredentialGone => Self::unauthenticated(),
+            AdministrationError::TenantTaken => Self::new(Code::Conflict, error.to_string()),
+            AdministrationError::Wider(detail) => Self::new(Code::WiderThanYourself, detail),
+            AdministrationError::Field { pointer, detail } => Self::invalid(pointer, detail),
+            AdministrationError::Commit(error) => error.into(),
+            AdministrationError::Store(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the store does not answer");
+                Self::unavailable("the store does not answer now")
+            }
+            AdministrationError::Audit(error) => error.into(),
+        }
+    }
+}
+
+/// The refusal of an ACL that stands at `pointer` of the body.
+pub(super) fn invalid_acl(pointer: &str, error: &AclFormError) -> Problem {
+    Problem::invalid(format!("{pointer}{}", error.pointer), error.to_string())
+}

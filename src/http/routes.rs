@@ -1,0 +1,129 @@
+//! Every route with its description, and what the audit log calls it.
+
+use axum::{
+    Router,
+    http::Method,
+    middleware::{from_fn, from_fn_with_state},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    batch, collections, docs, documents, gate, groups, health, keys, openapi, outside, problem, search, state::Server,
+    tenants, upload,
+};
+use crate::audit::Action;
+
+/// What the audit log calls each operation of `/v1`. A test compares the list with the routes.
+const ACTIONS: &[(&str, &str, Action)] = &[
+    ("POST", "/v1/search", Action::Search),
+    ("GET", "/v1/collections", Action::ListCollections),
+    ("GET", "/v1/collections/{collection}", Action::ReadCollection),
+    ("PUT", "/v1/collections/{collection}", Action::PutCollection),
+    ("DELETE", "/v1/collections/{collection}", Action::DeleteCollection),
+    ("GET", "/v1/collections/{collection}/documents", Action::ListDocuments),
+    ("POST", "/v1/collections/{collection}/documents", Action::PutDocument),
+    ("POST", "/v1/collections/{collection}/documents:batch", Action::PutDocument),
+    ("GET", "/v1/collections/{collection}/documents/{document}", Action::ReadDocument),
+    ("PUT", "/v1/collections/{collection}/documents/{document}", Action::PutDocument),
+    ("DELETE", "/v1/collections/{collection}/documents/{document}", Action::DeleteDocument),
+    ("PUT", "/v1/collections/{collection}/documents/{document}/acl", Action::SetAcl),
+    ("GET", "/v1/groups", Action::ListGroups),
+    ("GET", "/v1/groups/{name}", Action::ReadGroup),
+    ("PUT", "/v1/groups/{name}", Action::PutGroup),
+    ("DELETE", "/v1/groups/{name}", Action::DeleteGroup),
+    ("POST", "/v1/groups/{name}/members", Action::AddMember),
+    ("DELETE", "/v1/groups/{name}/members/{principal}", Action::RemoveMember),
+    ("GET", "/v1/keys", Action::ListKeys),
+    ("POST", "/v1/keys", Action::CreateKey),
+    ("POST", "/v1/keys/{key}/rotate", Action::RotateKey),
+    ("DELETE", "/v1/keys/{key}", Action::DeleteKey),
+    ("GET", "/v1/tenants", Action::ListTenants),
+    ("POST", "/v1/tenants", Action::CreateTenant),
+    ("GET", "/v1/tenants/{tenant}", Action::ListTenants),
+    ("DELETE", "/v1/tenants/{tenant}", Action::DeleteTenant),
+];
+
+/// What the audit log calls a request to a route; `None` for what is not recorded.
+pub(super) fn action(method: &Method, route: &str) -> Option<Action> {
+    let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    let found = ACTIONS.iter().find(|(known, path, _)| *known == method && *path == route);
+    found.map(|(.., action)| *action)
+}
+
+/// The routes that ask for a credential.
+fn gated() -> OpenApiRouter<Server> {
+    OpenApiRouter::new()
+        .routes(routes!(search::search))
+        .routes(routes!(collections::list))
+        .routes(routes!(collections::put, collections::get, collections::delete))
+        .routes(routes!(documents::list, upload::upload))
+        .routes(routes!(batch::batch))
+        .routes(routes!(documents::put, documents::get, documents::delete))
+        .routes(routes!(documents::set_acl))
+        .routes(routes!(groups::list))
+        .routes(routes!(groups::put, groups::get, groups::delete))
+        .routes(routes!(groups::add_member))
+        .routes(routes!(groups::remove_member))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(keys::delete))
+        .routes(routes!(tenants::list, tenants::create))
+        .routes(routes!(tenants::get, tenants::delete))
+        .routes(routes!(health::metrics))
+}
+
+/// The routes that anybody may ask.
+fn open() -> OpenApiRouter<Server> {
+    OpenApiRouter::new()
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(openapi::document))
+}
+
+/// The description of every route.
+pub(super) fn description() -> OpenApi {
+    let (_, gated) = gated().split_for_parts();
+    let (_, open) = open().split_for_parts();
+    openapi::describe(gated, open)
+}
+
+/// The whole router.
+pub(super) fn router(server: Server) -> Router {
+    let (gated, _) = gated().split_for_parts();
+    let (open, _) = open().split_for_parts();
+    gated
+        .route_layer(from_fn_with_state(server.clone(), gate::gate))
+        .merge(open)
+        .merge(docs::routes())
+        .fallback(async || problem::Problem::not_found())
+        .layer(CatchPanicLayer::custom(outside::panicked))
+        .layer(from_fn(problem::render))
+        .layer(from_fn_with_state(server.clone(), outside::cors))
+        .layer(from_fn_with_state(server.clone(), outside::observe))
+        .with_state(server)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// A route that is missing here would answer without a record.
+    #[test]
+    fn every_operation_of_v1_has_an_action() {
+        let (_, gated) = gated().split_for_parts();
+        let mut described = BTreeSet::new();
+        for (path, item) in gated.paths.paths.iter().filter(|(path, _)| path.starts_with("/v1/")) {
+            let methods = [("GET", &item.get), ("PUT", &item.put), ("POST", &item.post), ("DELETE", &item.delete)];
+            let methods = methods.into_iter().filter(|(_, operation)| operation.is_some());
+            described.extend(methods.map(|(method, _)| (method.to_owned(), path.clone())));
+        }
+        let listed: BTreeSet<_> =
+            ACTIONS.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+        assert_eq!(described, listed);
+        assert_eq!(listed.len(), ACTIONS.len());
+    }
+}

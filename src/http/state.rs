@@ -1,0 +1,118 @@
+//! What every handler shares: the running server's parts, joined into the services that handlers call.
+
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use tokio::sync::Semaphore;
+
+use super::{limits::Limits, metrics::Metrics, settings::HttpSettings};
+use crate::{
+    administration::Administration,
+    app::App,
+    ingestion::service::Ingestion,
+    retrieval::{
+        documents::DocumentReader,
+        searcher::{Searcher, Slots},
+    },
+};
+
+/// How many searches may wait for each that computes, before further ones are refused.
+const WAITING_PER_SLOT: usize = 64;
+
+/// The state of the router; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Server(Arc<Parts>);
+
+/// The parts of [`Server`].
+pub(super) struct Parts {
+    pub(super) app: Arc<App>,
+    pub(super) settings: HttpSettings,
+    pub(super) searcher: Arc<Searcher>,
+    pub(super) documents: Arc<DocumentReader>,
+    pub(super) ingestion: Arc<Ingestion>,
+    pub(super) administration: Administration,
+    pub(super) limits: Limits,
+    pub(super) metrics: Metrics,
+    stopping: AtomicBool,
+}
+
+impl Server {
+    pub(super) fn new(app: Arc<App>) -> Self {
+        // One place a core: searching and preparing compute, they do not wait.
+        let cores = thread::available_parallelism().map_or(2, usize::from);
+        let searcher = Searcher {
+            authenticator: app.authenticator.clone(),
+            engine: app.engine.clone(),
+            catalog: app.catalog.clone(),
+            embedder: app.embedder.clone(),
+            audit: app.audit.clone(),
+            clock: app.clock.clone(),
+            entropy: app.entropy.clone(),
+            master: app.master.clone(),
+            slots: Slots::new(cores, cores * WAITING_PER_SLOT),
+        };
+        let documents = DocumentReader {
+            authenticator: app.authenticator.clone(),
+            engine: app.engine.clone(),
+            catalog: app.catalog.clone(),
+            audit: app.audit.clone(),
+            clock: app.clock.clone(),
+        };
+        let ingestion = Ingestion {
+            authenticator: app.authenticator.clone(),
+            engine: app.engine.clone(),
+            catalog: app.catalog.clone(),
+            embedder: app.embedder.clone(),
+            committer: app.committer.clone(),
+            clock: app.clock.clone(),
+            master: app.master.clone(),
+            slots: Arc::new(Semaphore::new(cores)),
+        };
+        let administration = Administration {
+            authenticator: app.authenticator.clone(),
+            catalog: app.catalog.clone(),
+            engine: app.engine.clone(),
+            embedder: app.embedder.clone(),
+            store: app.store.clone(),
+            committer: app.committer.clone(),
+            audit: app.audit.clone(),
+            clock: app.clock.clone(),
+            entropy: app.entropy.clone(),
+        };
+        Self(Arc::new(Parts {
+            settings: HttpSettings::of(&app.config.limits),
+            limits: Limits::new(&app.config.limits),
+            metrics: Metrics::new(),
+            searcher: Arc::new(searcher),
+            documents: Arc::new(documents),
+            ingestion: Arc::new(ingestion),
+            administration,
+            stopping: AtomicBool::new(false),
+            app,
+        }))
+    }
+
+    /// Says that no further requests are welcome.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no further requests are welcome.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+impl Deref for Server {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
