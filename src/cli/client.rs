@@ -14,6 +14,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::timeout;
 
+use crate::authn::key_id_of;
+
 /// Where `ringfence serve` listens unless told otherwise.
 pub const DEFAULT_SERVER: &str = "http://127.0.0.1:7300";
 
@@ -32,6 +34,8 @@ pub struct Client {
     server: Url,
     authorization: HeaderValue,
     acting_for: Option<HeaderValue>,
+    /// The public part of the key, for a key.
+    key_id: Option<String>,
 }
 
 impl Client {
@@ -55,7 +59,7 @@ impl Client {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(ClientError::Setup)?;
-        Ok(Self { http, server, authorization, acting_for: None })
+        Ok(Self { http, server, authorization, acting_for: None, key_id: key_id_of(key) })
     }
 
     /// The same client, asking as another person: `user:alice`, or `user:alice; group:eng`.
@@ -74,12 +78,42 @@ impl Client {
         &self.server
     }
 
-    /// A request for the resource at `path`, segment by segment: each is encoded, a `/` inside one included.
+    /// The public part of its key; a token has none.
     #[must_use]
+    pub const fn key_id(&self) -> Option<&String> {
+        self.key_id.as_ref()
+    }
+
+    /// Whether what is sent is encrypted on its way.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.server.scheme() == "https"
+    }
+
+    /// Whether what is sent stays on this machine.
+    #[must_use]
+    pub fn is_on_this_machine(&self) -> bool {
+        is_loopback(&self.server)
+    }
+
+    /// A request for the resource at `path`, segment by segment: each is encoded, a `/` inside one included.
     pub fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        self.request_with(method, path, [])
+    }
+
+    fn request_with<'pair>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: impl IntoIterator<Item = (&'pair str, &'pair str)>,
+    ) -> RequestBuilder {
         let mut url = self.server.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
+        }
+        let mut query = query.into_iter().peekable();
+        if query.peek().is_some() {
+            url.query_pairs_mut().extend_pairs(query);
         }
         let mut request = self.http.request(method, url).header(header::AUTHORIZATION, self.authorization.clone());
         if let Some(person) = &self.acting_for {
@@ -93,11 +127,37 @@ impl Client {
     /// # Errors
     /// [`ClientError`] says what failed.
     pub async fn send(&self, request: RequestBuilder) -> Result<Value, ClientError> {
-        let body = self.send_for_text(request).await?.text;
+        let body = self.send_for_text(request).await?;
         if body.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_str(&body).map_err(|_| ClientError::NotRingfence { server: self.server.to_string() })
+        serde_json::from_str(&body).map_err(|_| self.not_ringfence())
+    }
+
+    fn not_ringfence(&self) -> ClientError {
+        ClientError::NotRingfence { server: self.server.to_string() }
+    }
+
+    /// Every item of a list, page after page. A list is the one array of its answer, whatever its name.
+    ///
+    /// # Errors
+    /// [`ClientError`] says what failed.
+    pub async fn list(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Vec<Value>, ClientError> {
+        let (mut items, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let pairs = query.iter().copied().chain(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+            let request = self.request_with(Method::GET, path, pairs);
+            let Value::Object(page) = self.send(request).await? else { return Err(self.not_ringfence()) };
+            let next = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
+            let list =
+                page.into_iter().find_map(|(_, value)| if let Value::Array(list) = value { Some(list) } else { None });
+            items.extend(list.ok_or_else(|| self.not_ringfence())?);
+            match next {
+                // The same place twice would go round for ever.
+                Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
+                _ => return Ok(items),
+            }
+        }
     }
 
     /// Sends a request and gives the answer's bytes as they came, whatever its status.
@@ -107,11 +167,20 @@ impl Client {
     pub async fn send_raw(&self, request: RequestBuilder) -> Result<Answer, ClientError> {
         let response = request.send().await.map_err(|error| self.transport(error))?;
         let status = response.status();
+        let date = response.headers().get(header::DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
         let text = response.text().await.map_err(|error| self.transport(error))?;
-        Ok(Answer { status, text })
+        Ok(Answer { status, date, text })
     }
 
-    async fn send_for_text(&self, mut request: RequestBuilder) -> Result<Answer, ClientError> {
+    /// Sends a request whose successful answer has no JSON of its own, such as NDJSON, and gives its text.
+    ///
+    /// # Errors
+    /// [`ClientError`] says what failed.
+    pub async fn send_for_lines(&self, request: RequestBuilder) -> Result<String, ClientError> {
+        self.send_for_text(request).await
+    }
+
+    async fn send_for_text(&self, mut request: RequestBuilder) -> Result<String, ClientError> {
         for attempt in 1.. {
             let again = request.try_clone();
             let response = request.send().await.map_err(|error| self.transport(error))?;
@@ -119,7 +188,7 @@ impl Client {
             let wait = wait_before_retry(&response, attempt);
             let text = response.text().await.map_err(|error| self.transport(error))?;
             if status.is_success() {
-                return Ok(Answer { status, text });
+                return Ok(text);
             }
             let Some((wait, again)) = wait.zip(again) else { return Err(self.refusal(status, &text)) };
             // Nothing announces that a busy server has room again.
@@ -143,7 +212,7 @@ impl Client {
     fn refusal(&self, status: StatusCode, body: &str) -> ClientError {
         match serde_json::from_str::<Problem>(body) {
             Ok(problem) => ClientError::Refused(Box::new(Refusal { status: status.as_u16(), problem })),
-            Err(_) => ClientError::NotRingfence { server: self.server.to_string() },
+            Err(_) => self.not_ringfence(),
         }
     }
 }
@@ -159,6 +228,8 @@ impl fmt::Debug for Client {
 pub struct Answer {
     /// Its status.
     pub status: StatusCode,
+    /// The server's clock, as its `Date` header has it.
+    pub date: Option<String>,
     /// Its body.
     pub text: String,
 }
@@ -330,7 +401,14 @@ impl Refusal {
             "acl_required" => {
                 Some("say who may read it with `--allow PRINCIPAL`, or give the collection a default ACL")
             }
+            "not_found" => Some("check the name; what a key may not see is not there for it"),
+            "conflict" => Some("choose another name, or go on with the one that is there"),
+            "wider_than_yourself" => Some("ask for less, or use a key that may do all of it, such as an operator's"),
+            "groups_unresolved" => Some("have the issuer put the user's groups into the token"),
+            "payload_too_large" => Some("send less at a time; `limits` in the server's configuration has the sizes"),
+            "unsupported_media_type" => Some("send Markdown, HTML or plain text under its own name"),
             "too_many_requests" | "unavailable" => Some("try again in a moment"),
+            "audit_unavailable" => Some("the server's audit log cannot be written: look at its disk and its log"),
             "storage_full" => Some("make room on the server's disk"),
             "internal" => Some("the server's log has the cause under the request id"),
             _ => None,

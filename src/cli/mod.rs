@@ -1,3 +1,131 @@
-//! The command line.
+//! The command line: one file a command, one way to fail, one place that prints.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage. A failure is one line `error: …` and, where there is one, a line `remedy: …` on standard error.
 
+mod admin;
+mod audit;
 pub mod client;
+mod demo;
+mod doctor;
+mod duration;
+mod failure;
+mod ingest;
+mod init;
+mod key;
+mod local;
+mod options;
+mod output;
+mod search;
+mod serve;
+mod tenant;
+mod token;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand, error::ErrorKind};
+
+pub use self::failure::Failure;
+use self::options::Context;
+
+/// A retrieval server for RAG: permission first, ranked inside the permission, labelled on the way out.
+#[derive(Debug, Parser)]
+#[command(name = "ringfence", version, propagate_version = true, arg_required_else_help = true)]
+struct Arguments {
+    /// The configuration file [default: ringfence.toml, where there is one]
+    #[arg(long, global = true, value_name = "FILE", env = "RINGFENCE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Print JSON for programs instead of text for people
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a configuration, make the data directory and its keys, and print the first operator key
+    Init(init::Init),
+    /// Run the server
+    Serve(serve::Serve),
+    /// Run a server with two demo tenants and ask it the same questions as several people
+    Demo(demo::Demo),
+    /// Create, list and delete tenants
+    Tenant(tenant::Tenant),
+    /// Create, list, rotate and revoke API keys
+    Key(key::Key),
+    /// Mint tokens of the development issuer
+    Token(token::Token),
+    /// Upload files and folders into a collection
+    Ingest(ingest::Ingest),
+    /// Search, as a table
+    Search(search::Search),
+    /// Check and read the audit log
+    Audit(audit::Audit),
+    /// Check a running server or a data directory
+    Doctor(doctor::Doctor),
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::new(format!("cannot start: {error}")).report(),
+    };
+    let Arguments { config, json, command } = arguments;
+    let outcome = runtime.block_on(run(command, Context { config, json }));
+    // What still blocks, such as a read of a slow disk, is not waited for.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(command: Command, context: Context) -> Result<(), Failure> {
+    match command {
+        Command::Init(init) => init.run(&context).await,
+        Command::Serve(serve) => serve.run(&context).await,
+        Command::Demo(demo) => demo.run(&context).await,
+        Command::Tenant(tenant) => tenant.run(&context).await,
+        Command::Key(key) => key.run(&context).await,
+        Command::Token(token) => token.run(&context),
+        Command::Ingest(ingest) => ingest.run(&context).await,
+        Command::Search(search) => search.run(&context).await,
+        Command::Audit(audit) => audit.run(&context).await,
+        Command::Doctor(doctor) => doctor.run(&context).await,
+    }
+}
+
+/// Help and version are what was asked for; everything else is wrong usage.
+fn usage(error: &clap::Error) -> ExitCode {
+    let printed = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion if printed.is_ok() => ExitCode::SUCCESS,
+        _ => ExitCode::from(2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_holds() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_not_understood_is_wrong_usage() {
+        for line in ["ringfence", "ringfence fly", "ringfence key create", "ringfence ingest", "ringfence search a b"] {
+            let error = Arguments::try_parse_from(line.split(' ')).unwrap_err();
+            assert_eq!(format!("{:?}", usage(&error)), format!("{:?}", ExitCode::from(2)), "{line}");
+        }
+    }
+}

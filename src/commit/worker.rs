@@ -57,7 +57,6 @@ impl Worker {
             }
         }
         self.keep_house().await;
-        self.groups.close().await;
     }
 
     /// What is to be done next; nothing once both lanes are closed and empty.

@@ -3,6 +3,8 @@
 //! The modules are `#[cfg(test)]` so that lints treat their helpers as the test code they are.
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod policy;
