@@ -7,10 +7,10 @@ use crate::{
     draft::{Draft, tidy},
     finding::{Action, Finding, FindingKind},
     label::sanitize_label,
+    media_type::MediaType,
     prepare::{Prepared, PreparedChunk, QuarantineReason, SanitizePolicy},
     redact::{self, RedactionCount, RedactionKind},
     sanitize::{SanitizerFailed, sanitize, settle},
-    source::MediaType,
     untrusted::UntrustedText,
 };
 

@@ -6,19 +6,25 @@ mod assemble;
 mod blocks;
 mod chunk;
 mod draft;
+mod fault;
 mod finding;
 mod label;
+mod media_type;
 mod parse;
+mod parsed;
 mod prepare;
 mod redact;
 mod sanitize;
 mod source;
 mod untrusted;
 
+pub use fault::Fault;
 pub use finding::{Action, Finding, FindingKind};
 pub use label::sanitize_label;
+pub use parsed::{ANSWER_BYTES_MAX, ParsedDocument, needs_parser, parse_document, read_answer, write_answer};
 pub use prepare::{
     Content, PrepareError, PrepareOptions, Prepared, PreparedChunk, QuarantineReason, SanitizePolicy, Source, prepare,
+    prepare_parsed,
 };
 pub use redact::{Redacted, RedactionCount, RedactionKind, redact};
 pub use untrusted::UntrustedText;

@@ -5,11 +5,14 @@ use std::ops::Range;
 use crate::{
     assemble::{Assembly, clean},
     chunk::{Passage, passages},
+    fault::Fault,
     finding::Finding,
-    parse::parse,
+    media_type::MediaType,
+    parse,
+    parsed::{ParsedDocument, parse_document},
     redact::RedactionCount,
     sanitize::SanitizerFailed,
-    source::{self, MediaType},
+    source,
     untrusted::UntrustedText,
 };
 
@@ -177,7 +180,7 @@ pub enum PrepareError {
     },
     /// 422: the parser refused.
     #[error("the document cannot be parsed: {0}")]
-    Unparseable(&'static str),
+    Unparseable(Fault),
     /// 422: a document without text.
     #[error("the document has no text")]
     Empty,
@@ -185,35 +188,42 @@ pub enum PrepareError {
 
 /// Parses, sanitises, masks credentials, and cuts into chunks.
 ///
+/// The parser runs in this process: whoever has a cage calls [`parse_document`] in there, and [`prepare_parsed`] with what comes out.
+///
 /// # Errors
 /// [`PrepareError`] where the document is refused as a whole.
 pub fn prepare(source: Source, options: &PrepareOptions) -> Result<Prepared, PrepareError> {
     match source.content {
-        Content::Text(text) => {
-            let media_type = source::detect_text(&text);
-            prepare_text(source.title, media_type, &text, options)
-        }
+        Content::Text(text) => prepare_parsed(source.title, given_text(&text), options),
         Content::File { bytes, media_type } => {
-            let (media_type, text) = source::decode(&bytes, media_type.as_deref(), &options.accept)?;
+            let parsed = parse_document(&bytes, media_type.as_deref(), &options.accept)?;
             drop(bytes);
-            prepare_text(source.title, media_type, &text, options)
+            prepare_parsed(source.title, parsed, options)
         }
         Content::Chunks(chunks) => prepare_chunks(source.title, chunks, options),
     }
 }
 
-fn prepare_text(
+fn given_text(text: &str) -> ParsedDocument {
+    let media_type = source::detect_text(text);
+    let parsed = parse::text::parse(text, media_type == MediaType::Markdown);
+    ParsedDocument { title: parsed.title, media_type, text: parsed.text, findings: parsed.findings }
+}
+
+/// The part of [`prepare`] after the parser, which may have run in another process.
+///
+/// # Errors
+/// [`PrepareError::Empty`] where there is nothing to prepare.
+pub fn prepare_parsed(
     title: Option<String>,
-    media_type: MediaType,
-    text: &str,
+    parsed: ParsedDocument,
     options: &PrepareOptions,
 ) -> Result<Prepared, PrepareError> {
-    let parsed = parse(media_type, text)?;
     if parsed.text.trim().is_empty() && parsed.findings.is_empty() {
         return Err(PrepareError::Empty);
     }
     let title = title.or(parsed.title);
-    let mut assembly = Assembly::new(title, media_type, parsed.findings);
+    let mut assembly = Assembly::new(title, parsed.media_type, parsed.findings);
     match clean(parsed.text, options.policy) {
         Ok(cleaned) => {
             let passages = passages(cleaned.draft.text());
@@ -235,7 +245,7 @@ fn prepare_chunks(
     let mut assembly = Assembly::new(title, MediaType::Plain, Vec::new());
     let mut offset = 0;
     for (index, chunk) in chunks.into_iter().enumerate() {
-        let chunk = parse(MediaType::Plain, &chunk)?.text;
+        let chunk = parse::text::parse(&chunk, false).text;
         let len = chunk.len();
         match clean(chunk, options.policy) {
             Ok(cleaned) => {

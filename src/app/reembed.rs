@@ -34,6 +34,7 @@ pub(super) async fn reembed(store: &Store, embedder: &Arc<Embedder>) -> Result<(
         tracing::info!(tenant.id = %tenant, collection.id = %collection, "the built-in model has changed: embedding anew");
         move_collection(store, &mut writer, &tenant, &collection, embedder).await?;
     }
+    writer.close().await;
     Ok(())
 }
 

@@ -79,6 +79,11 @@ impl Groups {
         Self { writer, audit, derived, clock, entropy, embedder, sealers: HashMap::new(), deleted: false }
     }
 
+    /// Gives the connection back.
+    pub(super) async fn close(self) {
+        self.writer.close().await;
+    }
+
     /// Writes a group; an answer for each write, or the reason why none of them happened.
     pub(super) async fn write(
         &mut self,
@@ -118,7 +123,11 @@ impl Groups {
             && let Err(error) = self.writer.put_uses(&uses).await
         {
             tracing::warn!(error = &error as &dyn std::error::Error, "the last uses of keys are not written");
-            let reason = if matches!(error, StoreError::Full) { GroupError::Full } else { GroupError::Failed };
+            let reason = match error {
+                StoreError::Full => GroupError::Full,
+                StoreError::Unwritable(_) => GroupError::Unavailable,
+                _ => GroupError::Failed,
+            };
             return Err(self.give_up(reason).await);
         }
         if self.deleted {
@@ -172,8 +181,8 @@ impl Groups {
     async fn commit(&mut self, events: &[AuditEvent]) -> Result<(), GroupError> {
         match self.writer.commit().await {
             Ok(()) => Ok(()),
-            Err(StoreError::Full) => {
-                let error = self.give_up(GroupError::Full).await;
+            Err(error @ (StoreError::Full | StoreError::Unwritable(_))) => {
+                let error = self.give_up(GroupError::before_commit(&error)).await;
                 self.record_failed(events);
                 Err(error)
             }

@@ -57,6 +57,7 @@ impl Worker {
             }
         }
         self.keep_house().await;
+        self.groups.close().await;
     }
 
     /// What is to be done next; nothing once both lanes are closed and empty.

@@ -51,6 +51,13 @@ impl Writer {
         }
     }
 
+    /// Closes the connection; another may be had then.
+    pub(crate) async fn close(self) {
+        if let Err(error) = self.connection.close().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the writing connection ended with an error");
+        }
+    }
+
     /// Begins a transaction.
     pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
         self.run("BEGIN IMMEDIATE").await

@@ -13,6 +13,7 @@ use html5ever::{
 };
 
 use crate::{
+    fault::Fault,
     parse::{Parsed, html::hide::Rules, html::render::Renderer},
     prepare::PrepareError,
 };
@@ -76,7 +77,7 @@ fn feed<S: Watched>(text: &str, sink: S) -> Result<S, PrepareError> {
         separators = if progress.tokens > seen { 0 } else { separators };
         separators += piece.bytes().filter(|byte| byte.is_ascii_whitespace() || b"/\"'".contains(byte)).count();
         if separators > TAG_SEPARATORS_MAX || progress.attribute_work > ATTRIBUTE_WORK_MAX {
-            return Err(PrepareError::Unparseable("a tag with too many attributes"));
+            return Err(PrepareError::Unparseable(Fault::Attributes));
         }
         seen = progress.tokens;
         at = end;
