@@ -60,7 +60,7 @@ pub fn router(app: Arc<App>) -> Router {
     routes::router(Server::new(app))
 }
 
-/// Serves a server on `listener`, and its metrics on a listener of their own where that is configured, until `shutdown` resolves and open requests are done.
+/// Serves a server on `listener`, and its metrics on a listener of their own where that is configured, and keeps the collections' retention, until `shutdown` resolves and open requests are done.
 ///
 /// # Errors
 /// [`io::Error`] where the listener for metrics cannot be opened.
@@ -88,8 +88,17 @@ pub async fn run(
         server.stop();
         stop.send_replace(true);
     };
-    tokio::join!(main, metrics, wait, upkeep(&server, stopped(stopping.clone())));
+    let retention = until(server.app.clone().keep_retention(), stopped(stopping.clone()));
+    tokio::join!(main, metrics, wait, until(upkeep(&server), stopped(stopping.clone())), retention);
     Ok(())
+}
+
+/// Works until it is told to stop.
+async fn until(work: impl Future<Output = ()>, stopped: impl Future<Output = ()>) {
+    tokio::select! {
+        () = stopped => {}
+        () = work => {}
+    }
 }
 
 async fn stopped(mut stopping: watch::Receiver<bool>) {
@@ -97,13 +106,13 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
     let _said = stopping.wait_for(|stopping| *stopping).await;
 }
 
-async fn upkeep(server: &Server, stopped: impl Future<Output = ()>) {
+async fn upkeep(server: &Server) {
     let mut ticks = tokio::time::interval(UPKEEP);
-    let mut stopped = std::pin::pin!(stopped);
     loop {
-        tokio::select! {
-            () = &mut stopped => return,
-            _ = ticks.tick() => server.metrics.upkeep(),
-        }
+        ticks.tick().await;
+        server.metrics.upkeep();
     }
 }
+
+#[cfg(test)]
+mod router_tests;

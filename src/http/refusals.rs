@@ -81,6 +81,7 @@ impl From<IngestError> for Problem {
             }
             IngestError::Draft(error) => error.into(),
             IngestError::Commit(error) => error.into(),
+            IngestError::Audit(error) => error.into(),
             IngestError::Stopping => Self::unavailable(error.to_string()),
         }
     }

@@ -70,7 +70,9 @@ impl Server {
             catalog: app.catalog.clone(),
             embedder: app.embedder.clone(),
             committer: app.committer.clone(),
+            audit: app.audit.clone(),
             clock: app.clock.clone(),
+            entropy: app.entropy.clone(),
             master: app.master.clone(),
             slots: Arc::new(Semaphore::new(cores)),
         };
