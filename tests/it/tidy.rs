@@ -47,7 +47,7 @@ const PLACES_OF_TRUST: &[(&str, &str, &str)] = &[
     ("expose_untrusted", "indexes/src/segment.rs", "words are counted"),
     ("expose_untrusted", "indexes/src/writer.rs", "near duplicates are told by their words"),
     ("expose_untrusted", "src/embed/", "the embedder turns text into numbers"),
-    ("expose_untrusted", "src/ingestion.rs", "a document is embedded and hashed before it is stored"),
+    ("expose_untrusted", "src/ingestion/", "a document is embedded and hashed before it is stored"),
     ("expose_untrusted", "src/release.rs", "the one way out: redacted and labelled"),
     ("expose_untrusted", "src/store/", "the store writes what it was given"),
     ("assert_prepared", "src/store/", "the store gives back what `prepare` made"),
