@@ -12,8 +12,8 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::cli::{failure::Failure, output::printable};
 
-/// Formats that every server reads, by extension.
-const READ_EVERYWHERE: &[(&str, &str)] = &[
+/// What an extension says. A server that does not read a format, or a collection that does not take it, answers so.
+const MEDIA_TYPES: &[(&str, &str)] = &[
     ("md", "text/markdown"),
     ("markdown", "text/markdown"),
     ("txt", "text/plain"),
@@ -21,15 +21,16 @@ const READ_EVERYWHERE: &[(&str, &str)] = &[
     ("html", "text/html"),
     ("htm", "text/html"),
     ("xhtml", "application/xhtml+xml"),
-];
-
-/// Formats that are sent where the collection's settings name them.
-const READ_WHERE_ACCEPTED: &[(&str, &str)] = &[
+    ("csv", "text/csv"),
+    ("tsv", "text/tab-separated-values"),
+    ("json", "application/json"),
+    ("eml", "message/rfc822"),
+    ("rtf", "application/rtf"),
     ("pdf", "application/pdf"),
     ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
     ("pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
     ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-    ("eml", "message/rfc822"),
+    ("odt", "application/vnd.oasis.opendocument.text"),
 ];
 
 /// A file to upload.
@@ -103,11 +104,8 @@ fn is_hidden(entry: &DirEntry) -> bool {
 }
 
 fn take(walk: &mut Walk, root: &Path, path: &Path, accept: &[String]) {
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-    let Some(media_type) = media_type(extension.as_deref().unwrap_or_default(), accept) else {
-        let shown =
-            extension.map_or_else(|| "without extension".to_owned(), |extension| format!(".{}", printable(&extension)));
-        *walk.unsupported.entry(shown).or_default() += 1;
+    let Some(media_type) = media_type(path).filter(|own| is_accepted(own, accept)) else {
+        *walk.unsupported.entry(extension(path)).or_default() += 1;
         return;
     };
     match id(root, path) {
@@ -116,10 +114,25 @@ fn take(walk: &mut Walk, root: &Path, path: &Path, accept: &[String]) {
     }
 }
 
-fn media_type(extension: &str, accept: &[String]) -> Option<&'static str> {
-    let of = |list: &[(&str, &'static str)]| list.iter().find(|(own, _)| *own == extension).map(|(_, name)| *name);
-    of(READ_EVERYWHERE)
-        .or_else(|| of(READ_WHERE_ACCEPTED).filter(|name| accept.iter().any(|accepted| accepted == name)))
+fn media_type(path: &Path) -> Option<&'static str> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    MEDIA_TYPES.iter().find(|(own, _)| *own == extension).map(|(_, name)| *name)
+}
+
+/// Whether a collection that names media types names this one; one that names none takes all.
+fn is_accepted(media_type: &str, accept: &[String]) -> bool {
+    let is_whole_family = |accepted: &str| {
+        accepted == "*/*" || accepted.strip_suffix('*').is_some_and(|family| media_type.starts_with(family))
+    };
+    accept.is_empty() || accept.iter().any(|accepted| accepted == media_type || is_whole_family(accepted))
+}
+
+/// The extension of a file as it is counted and shown.
+pub(super) fn extension(path: &Path) -> String {
+    path.extension().map_or_else(
+        || "without extension".to_owned(),
+        |extension| format!(".{}", printable(&extension.to_string_lossy().to_ascii_lowercase())),
+    )
 }
 
 /// The path below the root, with `/` between its parts.
@@ -161,7 +174,7 @@ mod tests {
             "pic.png",
             "pic2.png",
             "LICENSE",
-            "c.pdf",
+            "c.xyz",
         ]);
         symlink("/etc/hostname", folder.path().join("link.txt")).unwrap();
         symlink("/etc", folder.path().join("etc")).unwrap();
@@ -169,7 +182,7 @@ mod tests {
         assert_eq!(ids(&walk), ["a.txt", "b/a.HTML", "b/z.md"]);
         assert_eq!(walk.files[1].media_type, "text/html");
         let unsupported: Vec<_> = walk.unsupported.into_iter().collect();
-        assert_eq!(unsupported, [(".pdf".to_owned(), 1), (".png".to_owned(), 2), ("without extension".to_owned(), 1)]);
+        assert_eq!(unsupported, [(".png".to_owned(), 2), (".xyz".to_owned(), 1), ("without extension".to_owned(), 1)]);
         assert!(walk.failed.is_empty());
     }
 
@@ -189,9 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn other_formats_go_where_they_are_accepted() {
-        let folder = folder(&["c.pdf"]);
-        let walk = walk(&[folder.path().to_owned()], &["application/pdf".to_owned()]).unwrap();
-        assert_eq!(walk.files[0].media_type, "application/pdf");
+    fn a_collection_that_names_formats_gets_no_others() {
+        let folder = folder(&["a.md", "b.pdf", "c.txt"]);
+        let check = |accept: &[&str], expected: &[&str]| {
+            let accept: Vec<String> = accept.iter().map(ToString::to_string).collect();
+            assert_eq!(ids(&walk(&[folder.path().to_owned()], &accept).unwrap()), expected, "{accept:?}");
+        };
+        check(&[], &["a.md", "b.pdf", "c.txt"]);
+        check(&["application/pdf"], &["b.pdf"]);
+        check(&["text/*"], &["a.md", "c.txt"]);
     }
 }

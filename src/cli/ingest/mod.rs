@@ -5,7 +5,12 @@ mod state;
 mod summary;
 mod upload;
 
-use std::{collections::HashMap, fs, path::PathBuf, time::Duration};
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use futures_util::{StreamExt, stream::FuturesUnordered};
@@ -18,7 +23,7 @@ use self::{
     files::Found,
     state::{Entry, State},
     summary::Summary,
-    upload::{Batch, Target, Upload, Uploaded},
+    upload::{Batch, Refused, Target, Upload, Uploaded},
 };
 use super::{
     client::{Client, ClientError},
@@ -35,7 +40,7 @@ const BAR_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A document's id is its path below the named folder. Files are read as .md, .txt and .html; hidden files are left out and links are not followed.
+A document's id is its path below the named folder. What an extension names is sent, what the server does not read is told; hidden files are left out and links are not followed.
 What was uploaded is remembered, so that the same command goes on after a break and skips what has not changed.
 Without `--allow` the collection's default ACL holds.")]
 pub(super) struct Ingest {
@@ -168,7 +173,7 @@ impl Ingest {
     }
 }
 
-fn cannot_remember(path: &std::path::Path, error: &std::io::Error) -> Failure {
+fn cannot_remember(path: &Path, error: &std::io::Error) -> Failure {
     Failure::caused(format!("cannot remember uploads in `{}`", path.display()), error)
         .with_remedy("name another file with `--state`")
 }
@@ -247,7 +252,10 @@ impl Run {
                     let content_hash = result["content_hash"].as_str().unwrap_or_default().to_owned();
                     entries.push(Entry { id: upload.id, fingerprint: upload.fingerprint, content_hash });
                 }
-                Err(why) => self.summary.failed.push((upload.id, why)),
+                Err(Refused::Format) => {
+                    *self.summary.unsupported.entry(files::extension(Path::new(&upload.id))).or_default() += 1;
+                }
+                Err(Refused::Other(why)) => self.summary.failed.push((upload.id, why)),
             }
         }
         self.state.add(entries).map_err(|error| cannot_remember(&self.path, &error))

@@ -33,8 +33,17 @@ pub(super) struct Upload {
 #[derive(Debug)]
 pub(super) struct Uploaded {
     pub(super) upload: Upload,
-    /// The server's answer, or its refusal in words.
-    pub(super) outcome: Result<Value, String>,
+    /// The server's answer, or its refusal.
+    pub(super) outcome: Result<Value, Refused>,
+}
+
+/// Why a file was not taken.
+#[derive(Debug, PartialEq)]
+pub(super) enum Refused {
+    /// The server does not read its format, or the collection does not take it.
+    Format,
+    /// Anything else, in words.
+    Other(String),
 }
 
 /// Files that are sent together.
@@ -84,7 +93,8 @@ impl Target {
         let outcome = match self.client.send(request.body(upload.bytes.clone())).await {
             Ok(result) => Ok(result),
             Err(error) if error.is_of_the_connection() => return Err(error),
-            Err(error) => Err(error.to_string()),
+            Err(ClientError::Refused(refusal)) if refusal.status == 415 => Err(Refused::Format),
+            Err(error) => Err(Refused::Other(error.to_string())),
         };
         Ok(Uploaded { upload, outcome })
     }
@@ -97,7 +107,8 @@ impl Target {
             for (upload, answer) in waiting.into_iter().zip(answers) {
                 match answer {
                     Answer::Busy(_) if attempt < ATTEMPTS_MAX => again.push(upload),
-                    Answer::Busy(why) | Answer::Refused(why) => done.push(Uploaded { upload, outcome: Err(why) }),
+                    Answer::Busy(why) => done.push(Uploaded { upload, outcome: Err(Refused::Other(why)) }),
+                    Answer::Refused(refused) => done.push(Uploaded { upload, outcome: Err(refused) }),
                     Answer::Taken(result) => done.push(Uploaded { upload, outcome: Ok(result) }),
                 }
             }
@@ -139,17 +150,18 @@ impl Target {
 #[derive(Debug, PartialEq)]
 enum Answer {
     Taken(Value),
-    Refused(String),
+    Refused(Refused),
     /// Worth another attempt.
     Busy(String),
 }
 
 fn read(line: &str, id: &str) -> Answer {
+    let refused = |why: &str| Answer::Refused(Refused::Other(why.to_owned()));
     let Ok(answer) = serde_json::from_str::<Value>(line) else {
-        return Answer::Refused("the server's answer is not understood".to_owned());
+        return refused("the server's answer is not understood");
     };
     if answer["id"].as_str().is_some_and(|answered| answered != id) {
-        return Answer::Refused("the server answered for another document".to_owned());
+        return refused("the server answered for another document");
     }
     let status = answer["status"].as_u64().unwrap_or(0);
     if (200..300).contains(&status) && answer["result"].is_object() {
@@ -165,7 +177,11 @@ fn read(line: &str, id: &str) -> Answer {
     if let Some(detail) = problem["detail"].as_str().filter(|detail| errors.is_empty() && !detail.is_empty()) {
         words.push_str(&format!(": {detail}"));
     }
-    if matches!(status, 429 | 503) { Answer::Busy(words) } else { Answer::Refused(words) }
+    match status {
+        415 => Answer::Refused(Refused::Format),
+        429 | 503 => Answer::Busy(words),
+        _ => Answer::Refused(Refused::Other(words)),
+    }
 }
 
 #[cfg(test)]
@@ -198,9 +214,14 @@ mod tests {
         let taken = r#"{"id": "a", "status": 200, "result": {"chunks": 3}}"#;
         assert_eq!(read(taken, "a"), Answer::Taken(json!({"chunks": 3})));
         let refused = r#"{"id": "a", "status": 422, "problem": {"title": "Fields are invalid", "detail": "see", "errors": [{"pointer": "/acl", "detail": "is missing"}]}}"#;
-        assert_eq!(read(refused, "a"), Answer::Refused("Fields are invalid (422); `/acl` is missing".to_owned()));
+        assert_eq!(
+            read(refused, "a"),
+            Answer::Refused(Refused::Other("Fields are invalid (422); `/acl` is missing".to_owned()))
+        );
         let busy = r#"{"id": "a", "status": 503, "problem": {"title": "Unavailable", "detail": "later"}}"#;
         assert_eq!(read(busy, "a"), Answer::Busy("Unavailable (503): later".to_owned()));
+        let format = r#"{"id": "a", "status": 415, "problem": {"title": "The media type is not accepted"}}"#;
+        assert_eq!(read(format, "a"), Answer::Refused(Refused::Format));
         assert!(matches!(read(taken, "b"), Answer::Refused(_)));
         assert!(matches!(read("<html>", "a"), Answer::Refused(_)));
     }
