@@ -4,7 +4,7 @@
 
 mod workload;
 
-use std::hint::black_box;
+use std::{cell::LazyCell, hint::black_box};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use ringfence_indexes::{Engine, EngineOptions, Filter, Mode, Scope, SearchRequest, Selection, Timestamp};
@@ -101,9 +101,9 @@ fn searches(criterion: &mut Criterion) {
                 bencher.iter(|| turn.next().map(|index| search(&scopes[index], &queries[index], mode)));
             });
         }
-        let queries: Vec<_> =
-            queries.iter().take(8).map(|query| (BruteForce::of(&workload, query.user), query)).collect();
-        let mut turn = queries.iter().cycle();
+        let rows: Vec<_> =
+            queries.iter().map(|query| LazyCell::new(|| BruteForce::of(&workload, query.user))).collect();
+        let mut turn = rows.iter().zip(&queries).cycle();
         group.bench_function("brute force f32", |bencher| {
             bencher.iter(|| turn.next().map(|(rows, query)| black_box(rows.search(query.vector.values()))));
         });
@@ -134,7 +134,7 @@ fn everything(criterion: &mut Criterion, engine: &Engine, workload: &mut Workloa
 
 fn ingest(criterion: &mut Criterion) {
     let chunks = setting("RINGFENCE_BENCH_CHUNKS", 80_000).min(20_000);
-    let workload = workload(chunks);
+    let workload = LazyCell::new(|| workload(chunks));
     let mut group = criterion.benchmark_group("ingest");
     group.throughput(Throughput::Elements(chunks as u64)).sample_size(10);
     for batch in [50, 500] {
@@ -187,14 +187,21 @@ fn scopes(criterion: &mut Criterion) {
 
 /// The same words in packed lists and in tantivy indexes.
 fn forms(criterion: &mut Criterion) {
-    let mut workload = workload(setting("RINGFENCE_BENCH_CHUNKS", 80_000).min(20_000));
-    let queries = workload.queries(64, 0.0, 1.0);
-    let everybody = workload.acls.iter().flatten().cloned().collect();
+    let workload = LazyCell::new(|| {
+        let mut workload = workload(setting("RINGFENCE_BENCH_CHUNKS", 80_000).min(20_000));
+        (workload.queries(64, 0.0, 1.0), workload)
+    });
     let mut group = criterion.benchmark_group("forms of postings");
     for rows in [0, 512, 2_048, 8_192, usize::MAX] {
-        let engine = filled(Engine::with_options(EngineOptions { inverted_rows_min: rows }), &workload);
-        let scope = engine.scope(&subject(&everybody), &Selection::All, NOW).expect("the tenant exists");
-        let mut turn = queries.iter().cycle();
+        let scope = LazyCell::new(|| {
+            let engine = filled(
+                Engine::with_options(EngineOptions { inverted_rows_min: rows, ..EngineOptions::default() }),
+                &workload.1,
+            );
+            let everybody = workload.1.acls.iter().flatten().cloned().collect();
+            engine.scope(&subject(&everybody), &Selection::All, NOW).expect("the tenant exists")
+        });
+        let mut turn = (0..64).map(|index| &workload.0[index]).cycle();
         group.bench_function(format!("tantivy from {rows} rows"), |bencher| {
             bencher.iter(|| turn.next().map(|query| search(&scope, query, Mode::Keyword)));
         });
@@ -204,26 +211,27 @@ fn forms(criterion: &mut Criterion) {
 
 /// One class for each document.
 fn singles(criterion: &mut Criterion) {
-    let count = setting("RINGFENCE_BENCH_CHUNKS", 80_000);
-    let mut workload = workload(count);
-    let queries = workload.queries(64, 0.0, 1.0);
-    let engine = workload::engine(Engine::new());
-    let put = |(index, chunk): (usize, &workload::Chunk)| {
-        let allow = [principal("group:all"), principal(&format!("user:x{index}"))];
-        ringfence_indexes::Change::PutDocument(document(index, &chunk.text, Some(chunk.vector.clone()), allow.into()))
-    };
-    let changes: Vec<_> = workload.chunks.iter().enumerate().map(put).collect();
-    for (epoch, changes) in (2..).zip(changes.chunks(BATCH)) {
-        engine.apply(&tenant(), epoch, changes.to_vec()).expect("documents can be put");
-    }
-    let scope =
-        engine.scope(&subject(&[principal("group:all")].into()), &Selection::All, NOW).expect("the tenant exists");
-    assert_eq!(scope.documents(&collection(), None, usize::MAX).len(), count);
+    let world = LazyCell::new(|| {
+        let mut workload = workload(setting("RINGFENCE_BENCH_CHUNKS", 80_000));
+        let engine = workload::engine(Engine::new());
+        let put = |(index, chunk): (usize, &workload::Chunk)| {
+            let allow = [principal("group:all"), principal(&format!("user:x{index}"))].into();
+            ringfence_indexes::Change::PutDocument(document(index, &chunk.text, Some(chunk.vector.clone()), allow))
+        };
+        let changes: Vec<_> = workload.chunks.iter().enumerate().map(put).collect();
+        for (epoch, changes) in (2..).zip(changes.chunks(BATCH)) {
+            engine.apply(&tenant(), epoch, changes.to_vec()).expect("documents can be put");
+        }
+        let reader = subject(&[principal("group:all")].into());
+        let scope = engine.scope(&reader, &Selection::All, NOW).expect("the tenant exists");
+        assert_eq!(scope.documents(&collection(), None, usize::MAX).len(), workload.chunks.len());
+        (scope, workload.queries(64, 0.0, 1.0))
+    });
     let mut group = criterion.benchmark_group("a class for each document");
     for (label, mode) in [("vector", Mode::Vector), ("keyword", Mode::Keyword), ("hybrid", Mode::Hybrid)] {
-        let mut turn = queries.iter().cycle();
+        let mut turn = (0..64).map(|index| &world.1[index]).cycle();
         group.bench_function(label, |bencher| {
-            bencher.iter(|| turn.next().map(|query| search(&scope, query, mode)));
+            bencher.iter(|| turn.next().map(|query| search(&world.0, query, mode)));
         });
     }
     group.finish();

@@ -87,6 +87,9 @@ impl ClassIndex {
     /// The smallest ordinal that is not taken, found by halving: below it, every ordinal is taken.
     fn free_ordinal(&self) -> u32 {
         let (mut low, mut high) = (0, self.taken.max().map_or(0, |largest| largest + 1));
+        if self.taken.len() == u64::from(high) {
+            return high;
+        }
         while low < high {
             let middle = low + (high - low) / 2;
             if self.taken.rank(middle) == u64::from(middle) + 1 {

@@ -13,6 +13,7 @@ use crate::{
     change::Change,
     collection::{Collection, Selection},
     error::EngineError,
+    graph::Builder,
     id::{CollectionId, DocumentId, TenantId},
     lexical::analyzer::Analyzer,
     options::EngineOptions,
@@ -43,6 +44,8 @@ pub struct Engine {
     /// Analyzers at rest. They remember words, so they serve what is written and never what is asked.
     analyzers: Mutex<Vec<Analyzer>>,
     options: EngineOptions,
+    /// Builds graphs, if there may be any.
+    builder: Option<Builder>,
 }
 
 struct Tenant {
@@ -60,7 +63,15 @@ impl Engine {
     /// An engine without tenants, with these settings.
     #[must_use]
     pub fn with_options(options: EngineOptions) -> Self {
-        Self { options, ..Self::default() }
+        let builder = options.graph_rows_min.and_then(|_| Builder::start());
+        Self { options, builder, ..Self::default() }
+    }
+
+    /// Waits until every graph that was asked for is built. Searches do not need it.
+    pub fn settle_graphs(&self) {
+        if let Some(builder) = &self.builder {
+            builder.settle();
+        }
     }
 
     /// Begins a tenant without documents; one of the same name is forgotten.
@@ -105,7 +116,11 @@ impl Engine {
             analyzers.push(analyzer);
         }
         drop(analyzers);
-        tenant.snapshot.store(Arc::new(next?));
+        let (next, tasks) = next?;
+        tenant.snapshot.store(Arc::new(next));
+        if let Some(builder) = &self.builder {
+            builder.build(tasks);
+        }
         Ok(())
     }
 

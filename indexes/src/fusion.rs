@@ -9,8 +9,12 @@ use std::collections::BTreeMap;
 use crate::{
     collection::VectorSource,
     document::DocumentInfo,
+    graph::{self, ClassGraph},
     id::ChunkId,
-    lexical::{analyzer::query_terms, bm25},
+    lexical::{
+        analyzer::query_terms,
+        bm25::{self, Match},
+    },
     search::{Hit, Mode, SearchRequest},
     segment::{LiveSegment, Row},
     vector::{
@@ -24,11 +28,17 @@ const DEPTH: usize = 200;
 /// How much deeper each time that too many passages were dropped as duplicates or over a document's share.
 const DEPTH_FACTOR: usize = 4;
 
-/// Ranks the live rows of these segments; `sources` says for each where its vectors come from.
-pub(crate) fn search(segments: &[&LiveSegment], sources: &[VectorSource], request: &SearchRequest<'_>) -> Vec<Hit> {
+/// Ranks the live rows of these segments; `sources` says for each where its vectors come from, `graphs` may know the nearest of some.
+pub(crate) fn search(
+    segments: &[&LiveSegment],
+    sources: &[VectorSource],
+    graphs: &[&ClassGraph],
+    request: &SearchRequest<'_>,
+) -> Vec<Hit> {
     let words = if request.mode == Mode::Vector { BTreeMap::new() } else { query_terms(request.query) };
-    let ranking = Ranking { segments, sources, request, words, passing: passing(segments, request) };
-    let mut depth = DEPTH.max(request.top_k);
+    let ranking = Ranking { segments, sources, graphs, request, words, passing: passing(segments, request) };
+    // Only a mix needs more of a list than is asked for.
+    let mut depth = if request.mode == Mode::Hybrid { DEPTH.max(request.top_k) } else { request.top_k.max(1) };
     loop {
         let (candidates, complete) = ranking.candidates(depth);
         let hits = ranking.walk(&candidates);
@@ -56,6 +66,7 @@ fn passing(segments: &[&LiveSegment], request: &SearchRequest<'_>) -> Option<Vec
 struct Ranking<'a> {
     segments: &'a [&'a LiveSegment],
     sources: &'a [VectorSource],
+    graphs: &'a [&'a ClassGraph],
     request: &'a SearchRequest<'a>,
     words: BTreeMap<Box<str>, u32>,
     passing: Option<Vec<Vec<bool>>>,
@@ -89,12 +100,14 @@ impl Ranking<'_> {
             score: 0.0,
         });
         let others = words.best.iter().filter(|found| places.binary_search(&(found.segment, found.row)).is_err());
-        let others = others.map(|found| Candidate {
+        let others: Vec<&Match> = others.collect();
+        let cosines = self.cosines(&others);
+        let others = others.into_iter().zip(cosines).map(|(found, vector)| Candidate {
             segment: found.segment,
             row: found.row,
             id: found.id,
             keyword: Some(found.score),
-            vector: self.cosine(found.segment, found.row),
+            vector,
             score: 0.0,
         });
         let mut candidates: Vec<Candidate> = near.chain(others).collect();
@@ -104,34 +117,49 @@ impl Ranking<'_> {
     }
 
     fn by_vector(&self, depth: usize) -> Vec<Neighbour> {
-        if self.request.mode == Mode::Keyword {
-            return Vec::new();
-        }
         let mut nearest = Vec::new();
         for source_is_client in [false, true] {
-            let query = if source_is_client { self.request.client_vector } else { self.request.builtin_vector };
-            let of_source =
-                |index: usize| matches!(self.sources[index], VectorSource::Client { .. }) == source_is_client;
-            if let Some(query) = query {
+            if let Some(query) = self.query_vector(source_is_client) {
+                let takes_part = |segment| self.is_of_source(segment, source_is_client);
                 let passes = |segment, row| self.passes(segment, row);
-                nearest.extend(flat::search(self.segments, of_source, query, depth, passes));
+                let (known, answered) = graph::search(self.graphs, self.segments, takes_part, query, depth, passes);
+                nearest.extend(known);
+                let is_open = |segment| takes_part(segment) && answered.binary_search(&segment).is_err();
+                nearest.extend(flat::search(self.segments, is_open, query, depth, passes));
             }
         }
         flat::best(&mut nearest, depth, |neighbour| (neighbour.score, neighbour.id));
         nearest
     }
 
-    fn cosine(&self, segment: usize, row: usize) -> Option<f32> {
-        let query = self.query_vector(segment)?;
-        let vector = self.row(segment, row).chunk.vector.as_ref()?;
-        (vector.dimensions() == query.dimensions()).then(|| vector.cosine(query))
+    /// The cosine of each match, where both sides have a vector of one space.
+    fn cosines(&self, matches: &[&Match]) -> Vec<Option<f32>> {
+        let mut cosines = vec![None; matches.len()];
+        for source_is_client in [false, true] {
+            let Some(query) = self.query_vector(source_is_client) else { continue };
+            let vector = |found: &Match| {
+                let is_of_source = self.is_of_source(found.segment, source_is_client);
+                let vector = is_of_source.then(|| self.segments[found.segment].segment.vectors.of_row(found.row))??;
+                (vector.dimensions() == query.dimensions()).then(|| vector.values())
+            };
+            let found = matches.iter().enumerate().filter_map(|(place, found)| Some((place, vector(found)?)));
+            let (found, rows): (Vec<usize>, Vec<&[f32]>) = found.unzip();
+            for (place, cosine) in found.into_iter().zip(flat::compare(&rows, query)) {
+                cosines[place] = Some(cosine);
+            }
+        }
+        cosines
     }
 
-    fn query_vector(&self, segment: usize) -> Option<&Vector> {
-        match (self.request.mode, self.sources[segment]) {
+    fn is_of_source(&self, segment: usize, source_is_client: bool) -> bool {
+        matches!(self.sources[segment], VectorSource::Client { .. }) == source_is_client
+    }
+
+    fn query_vector(&self, source_is_client: bool) -> Option<&Vector> {
+        match (self.request.mode, source_is_client) {
             (Mode::Keyword, _) => None,
-            (_, VectorSource::Builtin { .. }) => self.request.builtin_vector,
-            (_, VectorSource::Client { .. }) => self.request.client_vector,
+            (_, false) => self.request.builtin_vector,
+            (_, true) => self.request.client_vector,
         }
     }
 

@@ -13,6 +13,7 @@ mod engine;
 mod error;
 mod filter;
 mod fusion;
+mod graph;
 mod id;
 mod lexical;
 mod memory;

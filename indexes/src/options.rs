@@ -5,11 +5,17 @@
 pub struct EngineOptions {
     /// From this many rows on, a segment keeps its words in a tantivy index instead of packed lists. Answers are the same.
     pub inverted_rows_min: usize,
+    /// From this many rows on, a class is searched by a graph once one is built, and its nearest vectors are found nearly always.
+    ///
+    /// Nothing, which is the default, keeps every search exact and every answer the same bit for bit.
+    /// With graphs, an answer may differ with whether a graph is built yet; what other classes hold still cannot change it,
+    /// but how busy the one builder is with them can decide when. Meant for classes of several 100,000 rows whose scan is too slow.
+    pub graph_rows_min: Option<usize>,
 }
 
 impl Default for EngineOptions {
     /// As measured: below, the fixed cost of a tantivy index outweighs what its blocks save.
     fn default() -> Self {
-        Self { inverted_rows_min: 2048 }
+        Self { inverted_rows_min: 2048, graph_rows_min: None }
     }
 }

@@ -11,14 +11,17 @@ use crate::{
     acl::Acl,
     class::ClassId,
     document::DocumentRecord,
+    graph::{ClassGraph, Task},
     id::{ChunkId, CollectionId, DocumentId},
     lexical::analyzer::Analyzer,
     options::EngineOptions,
     segment::{LiveSegment, Row},
 };
 
-/// Segments of one tier before they become one of the next.
-const TIER_SEGMENTS_MAX: usize = 4;
+/// Segments of one tier before they become one. A search asks each segment for its words, so few are better than cheap writes.
+const TIER_SEGMENTS_MAX: usize = 2;
+/// Segments of fewer rows are all of the lowest tier.
+const TIER_ROWS_MIN: usize = 16;
 /// Segments of this many rows are merged no further, which bounds the time a write can take.
 const SEGMENT_ROWS_MAX: usize = 16_384;
 
@@ -30,6 +33,8 @@ pub(crate) struct Partition {
     pub(crate) acl: Arc<Acl>,
     pub(crate) documents: RedBlackTreeMapSync<DocumentId, Arc<DocumentRecord>>,
     pub(crate) segments: Vec<LiveSegment>,
+    /// The last graph that was built and the one asked for after it; the newest last.
+    graphs: Vec<Arc<ClassGraph>>,
 }
 
 /// What a list of changes did to one class. A document that was replaced is in both.
@@ -43,11 +48,23 @@ pub(crate) struct Touched {
 
 impl Partition {
     pub(crate) fn new(class: ClassId, collection: CollectionId, acl: Arc<Acl>) -> Self {
-        Self { class, collection, acl, documents: RedBlackTreeMapSync::new_sync(), segments: Vec::new() }
+        Self {
+            class,
+            collection,
+            acl,
+            documents: RedBlackTreeMapSync::new_sync(),
+            segments: Vec::new(),
+            graphs: Vec::new(),
+        }
     }
 
-    /// Brings the segments up to the documents, of which these have changed since.
-    pub(crate) fn reindex(&mut self, touched: &Touched, analyzer: &mut Analyzer, options: &EngineOptions) {
+    /// Brings the segments up to the documents, of which these have changed since. A graph may be worth building then.
+    pub(crate) fn reindex(
+        &mut self,
+        touched: &Touched,
+        analyzer: &mut Analyzer,
+        options: &EngineOptions,
+    ) -> Option<Task> {
         if !touched.left.is_empty() {
             for segment in &mut self.segments {
                 *segment = segment.without(&touched.left);
@@ -63,6 +80,35 @@ impl Partition {
             rows = rest;
         }
         self.tidy(options);
+        self.plan_graph(options.graph_rows_min?)
+    }
+
+    /// The graph that can be used.
+    pub(crate) fn graph(&self) -> Option<&Arc<ClassGraph>> {
+        self.graphs.iter().rev().find(|graph| graph.is_built())
+    }
+
+    /// Asks for a graph if the class is large and the newest one misses much of it. Small segments are merged soon, so they are left to the scan.
+    fn plan_graph(&mut self, rows_min: usize) -> Option<Task> {
+        if self.segments.iter().map(|segment| segment.live_rows).sum::<usize>() < rows_min {
+            self.graphs.clear();
+            return None;
+        }
+        let is_large = |segment: &&LiveSegment| segment.live_rows >= SEGMENT_ROWS_MAX.min(rows_min / 4);
+        let large: Vec<LiveSegment> = self.segments.iter().filter(is_large).cloned().collect();
+        let rows = |segments: &mut dyn Iterator<Item = &LiveSegment>| segments.map(|segment| segment.live_rows).sum();
+        let all: usize = rows(&mut large.iter());
+        let newest = self.graphs.last();
+        let covered: usize =
+            newest.map_or(0, |graph| rows(&mut large.iter().filter(|segment| graph.covers(&segment.segment))));
+        if all == 0 || covered * 4 >= all * 3 {
+            return None;
+        }
+        self.graphs.retain(|graph| graph.is_built());
+        self.graphs.drain(..self.graphs.len().saturating_sub(1));
+        let (graph, task) = ClassGraph::ask(large);
+        self.graphs.push(graph);
+        Some(task)
     }
 
     /// Rewrites what is mostly dead, and merges tiers that are full.
@@ -90,5 +136,5 @@ impl Partition {
 /// Tiers grow by a factor of four; the largest segments are in none.
 fn tier_of(segment: &LiveSegment) -> Option<u32> {
     let rows = segment.live_rows;
-    (rows < SEGMENT_ROWS_MAX).then(|| rows.max(1).ilog2() / 2)
+    (rows < SEGMENT_ROWS_MAX).then(|| (rows / TIER_ROWS_MIN).max(1).ilog2() / 2)
 }

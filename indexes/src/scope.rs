@@ -14,6 +14,7 @@ use crate::{
     document::{DocumentRecord, DocumentView},
     error::EngineError,
     fusion,
+    graph::ClassGraph,
     id::{CollectionId, DocumentId},
     partition::Partition,
     principal::Subject,
@@ -102,7 +103,10 @@ impl Scope {
         let (always, open) = (self.readable.segments(), self.readable.segments_of(&self.open));
         let segments: Vec<&LiveSegment> = always.segments.iter().chain(&open.segments).collect();
         let sources: Vec<_> = always.sources.iter().chain(&open.sources).copied().collect();
-        Ok(fusion::search(&segments, &sources, request))
+        // Asked anew each time: a graph may have been built since.
+        let graphs: Vec<&ClassGraph> =
+            self.partitions().filter_map(|partition| partition.graph()).map(|graph| &**graph).collect();
+        Ok(fusion::search(&segments, &sources, &graphs, request))
     }
 
     /// A document, if it exists and may be read.

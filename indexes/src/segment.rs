@@ -25,8 +25,10 @@ pub(crate) struct Segment {
     pub(crate) lengths: Vec<u32>,
     pub(crate) postings: Postings,
     pub(crate) vectors: Quantized,
-    /// The beginning of each row's chunk id, sorted, with the row: a chunk is found without passing over the others.
-    places: Box<[(u64, u32)]>,
+    /// The chunk of each row.
+    pub(crate) ids: Vec<ChunkId>,
+    /// The rows in the order of their ids: a chunk is found without passing over the others.
+    places: Box<[u32]>,
 }
 
 /// A segment as one snapshot sees it.
@@ -57,11 +59,12 @@ impl LiveSegment {
     }
 
     fn whole(rows: Vec<Row>, lengths: Vec<u32>, postings: Postings, vectors: Quantized) -> Self {
-        let mut places: Box<[(u64, u32)]> = rows.iter().map(|row| beginning(&row.chunk.id)).zip(0_u32..).collect();
-        places.sort_unstable();
+        let ids: Vec<ChunkId> = rows.iter().map(|row| row.chunk.id).collect();
+        let mut places: Box<[u32]> = (0_u32..).take(ids.len()).collect();
+        places.sort_unstable_by_key(|row| ids[*row as usize]);
         let live_rows = rows.len();
         let live_length = lengths.iter().map(|length| u64::from(*length)).sum();
-        let segment = Arc::new(Segment { rows, lengths, postings, vectors, places });
+        let segment = Arc::new(Segment { rows, lengths, postings, vectors, ids, places });
         Self { segment, dead: Arc::new([]), live_rows, live_length }
     }
 
@@ -90,7 +93,7 @@ impl LiveSegment {
 
     /// The same segment without these chunks, as far as it has them.
     pub(crate) fn without(&self, chunks: &[ChunkId]) -> Self {
-        let gone: Vec<usize> = chunks.iter().filter_map(|chunk| self.row_of(chunk)).collect();
+        let gone: Vec<usize> = chunks.iter().flat_map(|chunk| self.rows_of(chunk)).collect();
         if gone.is_empty() {
             return self.clone();
         }
@@ -105,13 +108,13 @@ impl LiveSegment {
         live
     }
 
-    /// The live row of a chunk.
-    fn row_of(&self, chunk: &ChunkId) -> Option<usize> {
-        let places = &self.segment.places;
-        let start = places.partition_point(|(place, _)| *place < beginning(chunk));
-        let alike = places[start..].iter().take_while(|(place, _)| *place == beginning(chunk));
-        let mut rows = alike.map(|(_, row)| *row as usize);
-        rows.find(|row| self.is_live(*row) && self.segment.rows[*row].chunk.id == *chunk)
+    /// The live rows of a chunk.
+    fn rows_of(&self, chunk: &ChunkId) -> impl Iterator<Item = usize> {
+        let Segment { ids, places, .. } = &*self.segment;
+        let start = places.partition_point(|row| ids[*row as usize] < *chunk);
+        let rows = places[start..].iter().map(|row| *row as usize);
+        let chunk = *chunk;
+        rows.take_while(move |row| ids[*row] == chunk).filter(|row| self.is_live(*row))
     }
 
     /// Whether all rows live.
@@ -128,10 +131,4 @@ impl LiveSegment {
     pub(crate) fn live(&self) -> impl Iterator<Item = usize> {
         (0..self.segment.rows.len()).filter(|row| self.is_live(*row))
     }
-}
-
-/// The first eight bytes of a chunk id, which is a hash.
-fn beginning(chunk: &ChunkId) -> u64 {
-    let (beginning, _) = chunk.as_bytes().split_first_chunk().expect("an id has sixteen bytes");
-    u64::from_be_bytes(*beginning)
 }

@@ -12,6 +12,7 @@ use crate::{
     collection::Collection,
     document::{ChunkRecord, Document, DocumentInfo, DocumentRecord},
     error::EngineError,
+    graph::Task,
     id::{ChunkId, CollectionId, DocumentId},
     lexical::analyzer::Analyzer,
     options::EngineOptions,
@@ -21,14 +22,14 @@ use crate::{
     snapshot::{Documents, Snapshot},
 };
 
-/// The snapshot that these changes make of another. On an error nothing has happened.
+/// The snapshot that these changes make of another, and the graphs that are worth building then. On an error nothing has happened.
 pub(crate) fn apply(
     snapshot: &Snapshot,
     epoch: u64,
     changes: Vec<Change>,
     analyzer: &mut Analyzer,
     options: &EngineOptions,
-) -> Result<Snapshot, EngineError> {
+) -> Result<(Snapshot, Vec<Task>), EngineError> {
     let mut writer = Writer { snapshot: snapshot.clone(), touched: BTreeMap::new() };
     writer.snapshot.epoch = epoch;
     for change in changes {
@@ -151,7 +152,8 @@ impl Writer {
         Arc::make_mut(&mut self.snapshot.policy)
     }
 
-    fn finish(mut self, analyzer: &mut Analyzer, options: &EngineOptions) -> Snapshot {
+    fn finish(mut self, analyzer: &mut Analyzer, options: &EngineOptions) -> (Snapshot, Vec<Task>) {
+        let mut tasks = Vec::new();
         for (class, touched) in &self.touched {
             let partition = self.snapshot.partitions.get_mut(class).expect("a touched class has a partition");
             let partition = Arc::make_mut(partition);
@@ -160,10 +162,10 @@ impl Writer {
                 classes.remove(partition.class, &partition.collection, &partition.acl);
                 self.snapshot.partitions.remove_mut(class);
             } else {
-                partition.reindex(touched, analyzer, options);
+                tasks.extend(partition.reindex(touched, analyzer, options));
             }
         }
-        self.snapshot
+        (self.snapshot, tasks)
     }
 }
 

@@ -1,17 +1,27 @@
 //! BM25 with the statistics of a scope.
 //!
 //! Document frequency, lengths and the number of chunks are taken over the live chunks of the scope.
-//! Terms are added in the order of their bytes, in f64: a score is a function of the query, the chunk and those statistics,
+//! Terms are added in f64, the weightiest first: a score is a function of the query, the chunk and those statistics,
 //! whatever segments the chunks lie in, and whatever else was ever indexed.
+//!
+//! Rows that have none but light words are passed over once the best found so far are out of their reach (Turtle and Flood 1995, "MaxScore").
 
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
-use crate::{id::ChunkId, lexical::postings::Place, segment::LiveSegment, vector::flat::best};
+use crate::{
+    id::ChunkId,
+    lexical::postings::{Place, Word},
+    segment::LiveSegment,
+    vector::flat::best,
+};
 
 const K1: f64 = 1.2;
 const B: f64 = 0.75;
-/// Lengths below this have their part of the formula computed once a search.
-const LENGTHS_KEPT: usize = 1024;
+/// Lengths and frequencies below these have their part of the formula computed once a search.
+const LENGTHS_KEPT: usize = 256;
+const FREQUENCIES_KEPT: usize = 2;
+/// What f64 may have rounded off a bound.
+const ROUNDING: f64 = 1.0 + 1e-9;
 
 /// A row that has a word of the query.
 #[derive(Clone, Copy, Debug)]
@@ -41,23 +51,31 @@ pub(crate) fn search(
     let statistics = Statistics::of(segments, query);
     let mut top = Top { count: count.max(1), floor: f32::NEG_INFINITY, matches: Vec::new() };
     let mut scores = vec![None; wanted.len()];
-    let mut sums = Sums::default();
+    let mut sums = SUMS.take();
     for lists in statistics.lists.chunk_by(|left, right| left.segment == right.segment) {
         let index = lists[0].segment;
         let live = segments[index];
-        sums.add(live, lists, &statistics);
         let start = wanted.partition_point(|(segment, _)| *segment < index);
-        for (place, (_, row)) in wanted.iter().enumerate().skip(start).take_while(|(_, (segment, _))| *segment == index)
-        {
-            scores[place] = sums.get(*row);
+        let length = wanted[start..].partition_point(|(segment, _)| *segment == index);
+        let wanted = &wanted[start..start + length];
+        sums.begin(live, wanted.iter().map(|(_, row)| *row));
+        sums.add(live, lists, &statistics, top.floor);
+        for (score, (_, row)) in scores[start..].iter_mut().zip(wanted) {
+            *score = sums.get(*row);
         }
         sums.drain(|row, score| {
             if score >= top.floor && live.is_live(row) && passes(index, row) {
-                top.push(Match { segment: index, row, score, id: live.segment.rows[row].chunk.id });
+                top.push(Match { segment: index, row, score, id: live.segment.ids[row] });
             }
         });
     }
+    SUMS.set(sums);
     Matches { best: top.finish(), wanted: scores }
+}
+
+thread_local! {
+    /// The sums of the search before, all zero again. Taken while in use, so a search that panics leaves none behind.
+    static SUMS: Cell<Sums> = const { Cell::new(Sums { sums: Vec::new(), is_touched: Vec::new(), touched: Vec::new() }) };
 }
 
 /// Where a term's rows lie in one segment.
@@ -69,13 +87,15 @@ struct List {
 
 /// What is counted over the scope before anything is scored.
 struct Statistics {
-    /// Segment by segment, in each the terms in their order.
+    /// Segment by segment, in each the weightiest term first.
     lists: Vec<List>,
-    /// The weight of each term: how often the query has it, times how rare it is.
+    /// The weight of each term, falling: how often the query has it, times how rare it is.
     weights: Vec<f64>,
+    /// What no sum of a term and those after it reaches.
+    bounds: Vec<f64>,
     average_length: f64,
-    /// The part of the formula that a row's length makes, for short rows.
-    norms: Vec<f64>,
+    /// The part of the formula that frequency and length make, for few and short.
+    parts: Vec<[f64; FREQUENCIES_KEPT]>,
 }
 
 impl Statistics {
@@ -83,30 +103,57 @@ impl Statistics {
     fn of(segments: &[&LiveSegment], query: &BTreeMap<Box<str>, u32>) -> Self {
         let count: u64 = segments.iter().map(|segment| segment.live_rows as u64).sum();
         let length: u64 = segments.iter().map(|segment| segment.live_length).sum();
+        let words: Vec<Word<'_>> = query.keys().map(|term| Word::new(term)).collect();
         let mut lists = Vec::new();
         let mut having = vec![0_u64; query.len()];
         for (segment, live) in segments.iter().enumerate() {
-            for (term, word) in query.keys().enumerate() {
-                let Some(place) = live.segment.postings.find(word) else { continue };
+            for (term, word) in words.iter().enumerate() {
+                let Some(place) = live.segment.postings.find(*word) else { continue };
                 having[term] += live_count(live, &place);
                 lists.push(List { segment, term, place });
             }
         }
         let idf = |having: u64| (1.0 + (count as f64 - having as f64 + 0.5) / (having as f64 + 0.5)).ln();
-        let weights = query.values().zip(having).map(|(times, having)| f64::from(*times) * idf(having)).collect();
-        let average_length = length as f64 / count as f64;
-        let norms = (0..LENGTHS_KEPT).map(|length| norm(length as f64, average_length)).collect();
-        Self { lists, weights, average_length, norms }
+        let weights: Vec<f64> =
+            query.values().zip(having).map(|(times, having)| f64::from(*times) * idf(having)).collect();
+        let average_length = if count == 0 { 0.0 } else { length as f64 / count as f64 };
+        let statistics = Self { lists, weights, bounds: Vec::new(), average_length, parts: Vec::new() };
+        statistics.by_weight().with_parts()
     }
 
-    fn norm(&self, length: u32) -> f64 {
-        let known = self.norms.get(length as usize).copied();
-        known.unwrap_or_else(|| norm(f64::from(length), self.average_length))
+    /// Renumbers the terms by falling weight; equal weights keep the order of their bytes.
+    fn by_weight(mut self) -> Self {
+        let mut order: Vec<usize> = (0..self.weights.len()).collect();
+        order.sort_by(|left, right| self.weights[*right].total_cmp(&self.weights[*left]));
+        let mut rank = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(place, term)| rank[*term] = place);
+        self.lists.iter_mut().for_each(|list| list.term = rank[list.term]);
+        self.lists.sort_by_key(|list| (list.segment, list.term));
+        self.weights = order.into_iter().map(|term| self.weights[term]).collect();
+        self.bounds = self.weights.iter().map(|weight| weight * (K1 + 1.0) * ROUNDING).collect();
+        for term in (1..self.bounds.len()).rev() {
+            self.bounds[term - 1] += self.bounds[term];
+        }
+        self
+    }
+
+    fn with_parts(mut self) -> Self {
+        if !self.lists.is_empty() {
+            let parts = |length| [1, 2].map(|frequency| part(frequency, length, self.average_length));
+            self.parts = (0_u32..).take(LENGTHS_KEPT).map(parts).collect();
+        }
+        self
+    }
+
+    fn part(&self, frequency: u32, length: u32) -> f64 {
+        let known = self.parts.get(length as usize).and_then(|parts| parts.get((frequency as usize).wrapping_sub(1)));
+        known.copied().unwrap_or_else(|| part(frequency, length, self.average_length))
     }
 }
 
-fn norm(length: f64, average_length: f64) -> f64 {
-    K1 * (1.0 - B + B * length / average_length)
+fn part(frequency: u32, length: u32, average_length: f64) -> f64 {
+    let (frequency, length) = (f64::from(frequency), f64::from(length));
+    frequency * (K1 + 1.0) / (frequency + K1 * (1.0 - B + B * length / average_length))
 }
 
 /// How many live rows of a segment have a term.
@@ -124,25 +171,43 @@ fn live_count(live: &LiveSegment, place: &Place) -> u64 {
 struct Sums {
     /// Zero where nothing has been added.
     sums: Vec<f64>,
+    is_touched: Vec<bool>,
     touched: Vec<u32>,
 }
 
 impl Sums {
-    /// Adds the terms in the order of their lists.
-    fn add(&mut self, live: &LiveSegment, lists: &[List], statistics: &Statistics) {
-        let segment = &live.segment;
-        if self.sums.len() < segment.rows.len() {
-            self.sums.resize(segment.rows.len(), 0.0);
+    /// Begins with a segment; the wanted rows count as touched.
+    fn begin(&mut self, live: &LiveSegment, wanted: impl Iterator<Item = usize>) {
+        if self.sums.len() < live.segment.rows.len() {
+            self.sums.resize(live.segment.rows.len(), 0.0);
+            self.is_touched.resize(live.segment.rows.len(), false);
         }
+        for row in wanted {
+            self.is_touched[row] = true;
+            self.touched.push(u32::try_from(row).expect("rows are counted in 32 bits"));
+        }
+    }
+
+    /// Adds the terms in the order of their lists. From the first term on whose bound is below the floor, only to what is touched.
+    #[expect(clippy::cast_possible_truncation, reason = "a bound is compared as the scores below it are")]
+    fn add(&mut self, live: &LiveSegment, lists: &[List], statistics: &Statistics, floor: f32) {
+        let segment = &live.segment;
         for list in lists {
             let weight = statistics.weights[list.term];
+            let is_light = (statistics.bounds[list.term] as f32) < floor;
+            if is_light && self.touched.is_empty() {
+                return;
+            }
             segment.postings.read(&list.place, |row, frequency| {
-                let (frequency, norm) = (f64::from(frequency), statistics.norm(segment.lengths[row as usize]));
-                let sum = &mut self.sums[row as usize];
-                if *sum == 0.0 {
+                let is_touched = &mut self.is_touched[row as usize];
+                if !*is_touched {
+                    if is_light {
+                        return;
+                    }
+                    *is_touched = true;
                     self.touched.push(row);
                 }
-                *sum += weight * (frequency * (K1 + 1.0) / (frequency + norm));
+                self.sums[row as usize] += weight * statistics.part(frequency, segment.lengths[row as usize]);
             });
         }
     }
@@ -154,13 +219,16 @@ impl Sums {
 
     /// Gives each row that has a sum and forgets it.
     fn drain(&mut self, mut each: impl FnMut(usize, f32)) {
-        for row in std::mem::take(&mut self.touched) {
+        let mut touched = std::mem::take(&mut self.touched);
+        for row in touched.drain(..) {
             let row = row as usize;
             if let Some(score) = self.get(row) {
                 each(row, score);
             }
             self.sums[row] = 0.0;
+            self.is_touched[row] = false;
         }
+        self.touched = touched;
     }
 }
 

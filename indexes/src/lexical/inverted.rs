@@ -4,7 +4,8 @@
 
 use std::{
     fmt,
-    io::{self, Write as _},
+    io::Write as _,
+    ops::Range,
     sync::{Arc, OnceLock},
 };
 
@@ -14,8 +15,9 @@ use tantivy::{
     index::SegmentComponent,
     postings::{InvertedIndexSerializer, TermInfo},
     schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions},
-    termdict::TermStreamer,
 };
+
+use crate::lexical::postings::{Sink, Word};
 
 /// What an empty index needs of memory while it is made.
 const TEMPLATE_BYTES: usize = 1 << 20;
@@ -29,9 +31,11 @@ pub(crate) struct Inverted {
 }
 
 impl Inverted {
-    /// Writes lists in the order of their terms; `produce` is given what takes them.
-    pub(crate) fn build(rows: u32, produce: impl FnOnce(&mut dyn FnMut(&str, &[(u32, u32)]))) -> Self {
-        let reader = write(rows, produce).expect("a directory in memory neither fills nor fails");
+    /// Takes the lists that `produce` gives to what it is given.
+    pub(crate) fn build(rows: u32, produce: impl FnOnce(Sink<'_>)) -> Self {
+        let mut lists = Lists::default();
+        produce(&mut |word, list| lists.push(word.term, list));
+        let reader = write(rows, &lists).expect("a directory in memory neither fills nor fails");
         Self { reader }
     }
 
@@ -52,9 +56,58 @@ impl Inverted {
         }
     }
 
-    /// All terms, rising.
-    pub(crate) fn terms(&self) -> TermStreamer<'_> {
-        self.reader.terms().stream().expect("a dictionary in memory can be read")
+    /// All words, in their order.
+    pub(crate) fn words(&self) -> Words {
+        let mut words = Words::default();
+        let mut terms = self.reader.terms().stream().expect("a dictionary in memory can be read");
+        while let Some((term, place)) = terms.next() {
+            let start = words.text.len();
+            words.text.push_str(std::str::from_utf8(term).expect("terms are text"));
+            let hash = Word::new(&words.text[start..]).hash;
+            words.places.push((hash, start..words.text.len(), place.clone()));
+        }
+        // Terms came in the order of their bytes, which a stable sort keeps where hashes are equal.
+        words.places.sort_by_key(|(hash, ..)| *hash);
+        words
+    }
+}
+
+/// The words of an index with the places of their lists.
+#[derive(Default)]
+pub(crate) struct Words {
+    text: String,
+    places: Vec<(u32, Range<usize>, TermInfo)>,
+}
+
+impl Words {
+    pub(crate) fn get(&self, index: usize) -> Option<(Word<'_>, &TermInfo)> {
+        let (hash, range, place) = self.places.get(index)?;
+        Some((Word { hash: *hash, term: &self.text[range.clone()] }, place))
+    }
+}
+
+/// Lists on their way into the order that tantivy wants: by the bytes of their terms.
+#[derive(Default)]
+struct Lists {
+    text: String,
+    entries: Vec<(u32, u32)>,
+    lists: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl Lists {
+    fn push(&mut self, term: &str, list: &[(u32, u32)]) {
+        let (text, entries) = (self.text.len(), self.entries.len());
+        self.text.push_str(term);
+        self.entries.extend_from_slice(list);
+        self.lists.push((text..self.text.len(), entries..self.entries.len()));
+    }
+
+    fn sorted(&self) -> Vec<(&str, &[(u32, u32)])> {
+        let lists = self.lists.iter();
+        let mut lists: Vec<_> =
+            lists.map(|(text, entries)| (&self.text[text.clone()], &self.entries[entries.clone()])).collect();
+        lists.sort_unstable_by_key(|(term, _)| *term);
+        lists
     }
 }
 
@@ -65,10 +118,7 @@ impl fmt::Debug for Inverted {
 }
 
 /// The lists are written as tantivy's own merge does, term by term: nothing is cut or stemmed twice.
-fn write(
-    rows: u32,
-    produce: impl FnOnce(&mut dyn FnMut(&str, &[(u32, u32)])),
-) -> tantivy::Result<Arc<InvertedIndexReader>> {
+fn write(rows: u32, lists: &Lists) -> tantivy::Result<Arc<InvertedIndexReader>> {
     let (schema, field) = schema();
     let index = Index::builder().schema(schema).create_in_ram()?;
     let segment = index.new_segment().with_max_doc(rows);
@@ -79,17 +129,12 @@ fn write(
     }
     let mut serializer = InvertedIndexSerializer::open(&segment)?;
     let mut fields = serializer.new_field(field, 0, None)?;
-    let mut outcome: io::Result<()> = Ok(());
-    produce(&mut |term, list| {
-        if outcome.is_ok() {
-            let count = u32::try_from(list.len()).expect("a segment has fewer rows");
-            outcome = fields.new_term(term.as_bytes(), count, true).and_then(|()| {
-                list.iter().for_each(|(row, count)| fields.write_doc(*row, *count, &[]));
-                fields.close_term()
-            });
-        }
-    });
-    outcome?;
+    for (term, list) in lists.sorted() {
+        let count = u32::try_from(list.len()).expect("a segment has fewer rows");
+        fields.new_term(term.as_bytes(), count, true)?;
+        list.iter().for_each(|(row, count)| fields.write_doc(*row, *count, &[]));
+        fields.close_term()?;
+    }
     fields.close()?;
     serializer.close()?;
     SegmentReader::open(&segment)?.inverted_index(field)

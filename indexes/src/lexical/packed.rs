@@ -1,8 +1,11 @@
-//! Postings of a small segment: one sorted dictionary and one packed list per term, three allocations in all.
+//! Postings of a small segment: a dictionary and one packed list per term, four allocations in all.
 //!
-//! A tenant may have a class for each document. Postings of a few rows therefore cost little more than their bytes.
+//! A tenant may have a class for each document. Postings of a few rows therefore cost little more than their bytes,
+//! and whether a term is among them is told by its hash, from one place of the memory.
 
 use std::ops::Range;
+
+use crate::lexical::postings::Word;
 
 /// Where a term's bytes and its list end; they begin where those of the term before it end.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,26 +14,30 @@ struct Ends {
     list: u32,
 }
 
-/// A sorted dictionary and its lists: the count of rows, then row gaps and counts as variable-length numbers.
+/// A dictionary in the order of [`Word`], and its lists: the count of rows, then row gaps and counts as variable-length numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Packed {
+    /// The hash of each term, rising.
+    hashes: Box<[u32]>,
     terms: Box<str>,
     ends: Box<[Ends]>,
     lists: Box<[u8]>,
 }
 
-/// Takes lists in the order of their terms.
+/// Takes lists in the order of their words.
 #[derive(Default)]
 pub(crate) struct Builder {
+    hashes: Vec<u32>,
     terms: String,
     ends: Vec<Ends>,
     lists: Vec<u8>,
 }
 
 impl Builder {
-    /// The next term with its rows, rising, and how often each has it.
-    pub(crate) fn push(&mut self, term: &str, rows: &[(u32, u32)]) {
-        self.terms.push_str(term);
+    /// The next word with its rows, rising, and how often each has it.
+    pub(crate) fn push(&mut self, word: Word<'_>, rows: &[(u32, u32)]) {
+        self.hashes.push(word.hash);
+        self.terms.push_str(word.term);
         write(&mut self.lists, small(rows.len()));
         let mut last = 0;
         for (row, count) in rows {
@@ -42,7 +49,12 @@ impl Builder {
     }
 
     pub(crate) fn finish(self) -> Packed {
-        Packed { terms: self.terms.into(), ends: self.ends.into(), lists: self.lists.into() }
+        Packed {
+            hashes: self.hashes.into(),
+            terms: self.terms.into(),
+            ends: self.ends.into(),
+            lists: self.lists.into(),
+        }
     }
 }
 
@@ -52,18 +64,19 @@ fn small(length: usize) -> u32 {
 }
 
 impl Packed {
-    /// Where the list of a term lies.
-    pub(crate) fn find(&self, term: &str) -> Option<usize> {
-        let (mut low, mut high) = (0, self.ends.len());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.term(middle).cmp(term) {
-                std::cmp::Ordering::Equal => return Some(middle),
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-            }
+    /// Where the list of a word lies. Hashes are spread evenly, so the search begins where this one should be.
+    pub(crate) fn find(&self, word: Word<'_>) -> Option<usize> {
+        let hashes = &*self.hashes;
+        let guess = (u64::from(word.hash) * hashes.len() as u64) >> 32;
+        let mut index = usize::try_from(guess).expect("a place in the dictionary");
+        while index > 0 && hashes[index - 1] >= word.hash {
+            index -= 1;
         }
-        None
+        while index < hashes.len() && hashes[index] < word.hash {
+            index += 1;
+        }
+        let alike = hashes[index..].iter().take_while(|hash| **hash == word.hash).count();
+        (index..index + alike).find(|index| self.term(*index) == word.term)
     }
 
     /// How many terms there are.
@@ -71,8 +84,12 @@ impl Packed {
         self.ends.len()
     }
 
-    /// The term at a place of the dictionary.
-    pub(crate) fn term(&self, index: usize) -> &str {
+    /// The word at a place of the dictionary.
+    pub(crate) fn word(&self, index: usize) -> Word<'_> {
+        Word { hash: self.hashes[index], term: self.term(index) }
+    }
+
+    fn term(&self, index: usize) -> &str {
         &self.terms[self.range(index, |ends| ends.term)]
     }
 

@@ -1,10 +1,10 @@
 //! The immutable postings of one segment, in the form that fits its size. Both forms give the same rows and counts.
 
-use tantivy::{postings::TermInfo, termdict::TermStreamer};
+use tantivy::postings::TermInfo;
 
 use crate::lexical::{
     analyzer::{Analyzer, Counts, TermId},
-    inverted::Inverted,
+    inverted::{Inverted, Words},
     packed::{self, Packed},
 };
 
@@ -15,6 +15,25 @@ pub(crate) enum Postings {
     Packed(Packed),
     /// Many rows.
     Inverted(Inverted),
+}
+
+/// A term with its hash. Dictionaries are in this order: by hash, equal hashes by the bytes of the term.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Word<'a> {
+    pub(crate) hash: u32,
+    pub(crate) term: &'a str,
+}
+
+impl<'a> Word<'a> {
+    /// FNV-1a with the finaliser of SplitMix64. Terms that meet in a hash cost time within their own class, and nothing else.
+    pub(crate) fn new(term: &'a str) -> Self {
+        let hash = term
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Self { hash: u32::try_from(hash >> 32).expect("32 bits"), term }
+    }
 }
 
 /// Where a term's list lies in the postings that found it.
@@ -34,8 +53,8 @@ impl Place {
     }
 }
 
-/// What takes the lists of a segment's terms, in the order of the terms.
-type Sink<'a> = &'a mut dyn FnMut(&str, &[(u32, u32)]);
+/// What takes the lists of a segment's words, in their order.
+pub(crate) type Sink<'a> = &'a mut dyn FnMut(Word<'_>, &[(u32, u32)]);
 
 impl Postings {
     /// The postings of rows given in order; a tantivy index from `inverted_rows_min` rows on.
@@ -45,14 +64,15 @@ impl Postings {
             entries.extend(counts.terms.iter().map(|(term, count)| (*term, row, *count)));
         }
         entries.sort_unstable();
-        let mut lists: Vec<&[(TermId, u32, u32)]> = entries.chunk_by(|left, right| left.0 == right.0).collect();
-        lists.sort_unstable_by_key(|list| analyzer.term(list[0].0));
+        let lists = entries.chunk_by(|left, right| left.0 == right.0);
+        let mut lists: Vec<(Word<'_>, &[_])> = lists.map(|list| (Word::new(analyzer.term(list[0].0)), list)).collect();
+        lists.sort_unstable_by_key(|(word, _)| *word);
         Self::collect(rows.len(), inverted_rows_min, |sink| {
             let mut list = Vec::new();
-            for entries in lists {
+            for (word, entries) in lists {
                 list.clear();
                 list.extend(entries.iter().map(|(_, row, count)| (*row, *count)));
-                sink(analyzer.term(entries[0].0), &list);
+                sink(word, &list);
             }
         })
     }
@@ -65,18 +85,19 @@ impl Postings {
             let mut list = Vec::new();
             let mut term = String::new();
             loop {
-                let Some(next) = cursors.iter().filter_map(Cursor::term).min() else { return };
+                let Some(next) = cursors.iter().filter_map(Cursor::word).min() else { return };
                 term.clear();
-                term.push_str(next);
+                term.push_str(next.term);
+                let word = Word { hash: next.hash, term: &term };
                 list.clear();
                 for (cursor, (_, new)) in cursors.iter_mut().zip(parts) {
-                    if cursor.term() == Some(&term) {
+                    if cursor.word() == Some(word) {
                         cursor.read(|row, count| list.extend(new[row as usize].map(|row| (row, count))));
                         cursor.advance();
                     }
                 }
                 if !list.is_empty() {
-                    sink(&term, &list);
+                    sink(word, &list);
                 }
             }
         })
@@ -87,15 +108,15 @@ impl Postings {
             return Self::Inverted(Inverted::build(u32::try_from(rows).expect("a segment has fewer rows"), produce));
         }
         let mut builder = packed::Builder::default();
-        produce(&mut |term, list| builder.push(term, list));
+        produce(&mut |word, list| builder.push(word, list));
         Self::Packed(builder.finish())
     }
 
-    /// Where the list of a term lies, if a row has it.
-    pub(crate) fn find(&self, term: &str) -> Option<Place> {
+    /// Where the list of a word lies, if a row has it.
+    pub(crate) fn find(&self, word: Word<'_>) -> Option<Place> {
         match self {
-            Self::Packed(packed) => packed.find(term).map(|index| Place::Packed { index, count: packed.count(index) }),
-            Self::Inverted(inverted) => inverted.find(term).map(Place::Inverted),
+            Self::Packed(packed) => packed.find(word).map(|index| Place::Packed { index, count: packed.count(index) }),
+            Self::Inverted(inverted) => inverted.find(word.term).map(Place::Inverted),
         }
     }
 
@@ -109,44 +130,41 @@ impl Postings {
     }
 }
 
-/// Walks through the terms of a segment.
+/// Walks through the words of a segment.
 enum Cursor<'a> {
     Packed { packed: &'a Packed, index: usize },
-    Inverted { inverted: &'a Inverted, terms: Box<TermStreamer<'a>>, done: bool },
+    Inverted { inverted: &'a Inverted, words: Words, index: usize },
 }
 
 impl<'a> Cursor<'a> {
     fn new(postings: &'a Postings) -> Self {
         match postings {
             Postings::Packed(packed) => Self::Packed { packed, index: 0 },
-            Postings::Inverted(inverted) => {
-                let mut terms = Box::new(inverted.terms());
-                let done = !terms.advance();
-                Self::Inverted { inverted, terms, done }
-            }
+            Postings::Inverted(inverted) => Self::Inverted { inverted, words: inverted.words(), index: 0 },
         }
     }
 
-    fn term(&self) -> Option<&str> {
+    fn word(&self) -> Option<Word<'_>> {
         match self {
-            Self::Packed { packed, index } => (*index < packed.len()).then(|| packed.term(*index)),
-            Self::Inverted { terms, done, .. } => {
-                (!done).then(|| std::str::from_utf8(terms.key()).expect("terms are text"))
-            }
+            Self::Packed { packed, index } => (*index < packed.len()).then(|| packed.word(*index)),
+            Self::Inverted { words, index, .. } => words.get(*index).map(|(word, _)| word),
         }
     }
 
     fn read(&self, each: impl FnMut(u32, u32)) {
         match self {
             Self::Packed { packed, index } => packed.read(*index, each),
-            Self::Inverted { inverted, terms, .. } => inverted.read(terms.value(), each),
+            Self::Inverted { inverted, words, index } => {
+                if let Some((_, place)) = words.get(*index) {
+                    inverted.read(place, each);
+                }
+            }
         }
     }
 
     fn advance(&mut self) {
         match self {
-            Self::Packed { index, .. } => *index += 1,
-            Self::Inverted { terms, done, .. } => *done = !terms.advance(),
+            Self::Packed { index, .. } | Self::Inverted { index, .. } => *index += 1,
         }
     }
 }
@@ -170,17 +188,17 @@ mod tests {
     fn lists(postings: &Postings) -> BTreeMap<String, Vec<(u32, u32)>> {
         let mut cursor = Cursor::new(postings);
         let mut all = BTreeMap::new();
-        while let Some(term) = cursor.term().map(str::to_owned) {
+        while let Some(term) = cursor.word().map(|word| word.term.to_owned()) {
             let mut walked = Vec::new();
             cursor.read(|row, count| walked.push((row, count)));
-            let place = postings.find(&term).unwrap();
+            let place = postings.find(Word::new(&term)).unwrap();
             let mut found = Vec::new();
             postings.read(&place, |row, count| found.push((row, count)));
             assert_eq!((&walked, walked.len()), (&found, place.count() as usize));
             all.insert(term, walked);
             cursor.advance();
         }
-        assert!(postings.find("never").is_none());
+        assert!(postings.find(Word::new("never")).is_none());
         all
     }
 

@@ -13,7 +13,7 @@ use crate::{
     vector::{
         Vector,
         kernel::Kernel,
-        quantize::{Codes, ROUNDING, quantize},
+        quantize::{QueryCodes, ROUNDING},
     },
 };
 
@@ -42,7 +42,7 @@ pub(crate) fn search(
     count: usize,
     passes: impl Fn(usize, usize) -> bool,
 ) -> Vec<Neighbour> {
-    let scan = Scan { kernel: Kernel::detect(), query: quantize(query) };
+    let scan = Scan { kernel: Kernel::detect(), query: QueryCodes::new(query) };
     let mut open = Open::new(count);
     let mut products = Vec::with_capacity(BLOCK_ROWS);
     for (index, live) in segments.iter().enumerate() {
@@ -50,14 +50,32 @@ pub(crate) fn search(
             scan.segment(index, live, &passes, &mut products, &mut open);
         }
     }
-    let compare = |(index, row): (usize, usize)| {
-        let chunk = &segments[index].segment.rows[row].chunk;
-        let vector = chunk.vector.as_ref().expect("only rows with a vector have codes");
-        Neighbour { segment: index, row, score: vector.cosine(query), id: chunk.id }
-    };
-    let mut neighbours: Vec<Neighbour> = open.finish().map(compare).collect();
+    let open: Vec<(usize, usize)> = open.finish().collect();
+    let mut neighbours = neighbours(segments, &open, query);
     best(&mut neighbours, count, |neighbour| (neighbour.score, neighbour.id));
     neighbours
+}
+
+/// These rows, which have vectors, with their cosines.
+pub(crate) fn neighbours(segments: &[&LiveSegment], rows: &[(usize, usize)], query: &Vector) -> Vec<Neighbour> {
+    let vector = |(segment, row): &(usize, usize)| {
+        let vector = segments[*segment].segment.vectors.of_row(*row);
+        vector.expect("only rows with a vector are among the nearest").values()
+    };
+    let vectors: Vec<&[f32]> = rows.iter().map(vector).collect();
+    let scored = rows.iter().zip(compare(&vectors, query));
+    let neighbour = |((segment, row), score): (&(usize, usize), f32)| {
+        let id = segments[*segment].segment.ids[*row];
+        Neighbour { segment: *segment, row: *row, score, id }
+    };
+    scored.map(neighbour).collect()
+}
+
+/// The cosine of each of these vectors to the query, which has as many dimensions.
+pub(crate) fn compare(rows: &[&[f32]], query: &Vector) -> Vec<f32> {
+    let mut scores = Vec::with_capacity(rows.len());
+    Kernel::detect().dot_f32(rows, query.values(), &mut scores);
+    scores
 }
 
 /// Keeps the best `count`, in no order.
@@ -70,7 +88,7 @@ pub(crate) fn best<T>(items: &mut Vec<T>, count: usize, key: impl Fn(&T) -> (f32
 
 struct Scan {
     kernel: Kernel,
-    query: Codes,
+    query: QueryCodes,
 }
 
 impl Scan {
@@ -86,16 +104,15 @@ impl Scan {
         let blocks = vectors.codes.chunks(BLOCK_ROWS * vectors.stride());
         for (start, codes) in (0..).step_by(BLOCK_ROWS).zip(blocks) {
             self.kernel.dot(codes, &self.query.codes, products);
-            let end = start + products.len();
-            let rows = products.iter().zip(&vectors.scales[start..end]).zip(&vectors.residuals[start..end]);
-            for (offset, ((product, scale), residual)) in rows.enumerate() {
+            let rounded = &vectors.rounded[start..start + products.len()];
+            for (product, rounded) in products.iter().zip(rounded) {
                 #[expect(clippy::cast_precision_loss, reason = "the rounding is within the margin kept")]
-                let estimate = *product as f32 * (scale * self.query.scale);
-                let margin = residual + self.query.residual * (1.0 + residual) + ROUNDING;
+                let estimate = *product as f32 * (rounded.scale * self.query.scale);
+                let margin = rounded.residual + self.query.residual * (1.0 + rounded.residual) + ROUNDING;
                 if estimate + margin < open.floor {
                     continue;
                 }
-                let row = vectors.rows[start + offset] as usize;
+                let row = rounded.row as usize;
                 if live.is_live(row) && passes(index, row) {
                     open.push(index, row, estimate - margin, estimate + margin);
                 }
@@ -111,6 +128,7 @@ struct Open {
     floor: f32,
     /// The best lower bounds, up to twice `count` of them.
     lowers: Vec<f32>,
+    /// Each with its upper bound and its segment.
     rows: Vec<(f32, usize, usize)>,
 }
 

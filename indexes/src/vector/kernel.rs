@@ -1,12 +1,20 @@
-//! Dot products of int8 rows with a query. Whole numbers: every kernel gives the same, on every machine.
+//! The two loops that a search spends its time in: int8 rows by a query, and f32 rows by a query.
+//!
+//! Whole numbers give the same in any order. Of f32, sixteen partial sums are kept and added in a fixed order without fused multiplication,
+//! so that the bits do not depend on the machine or on how many rows are compared at once.
 
 use pulp::NullaryFnOnce;
 #[cfg(target_arch = "x86_64")]
 use pulp::{cast, x86::V3};
 #[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::__m256i;
+use std::arch::x86_64::{__m128i, __m256i};
 
-use crate::vector::quantize::STRIDE;
+/// Codes that are read at once. Rows are filled up to twice as many.
+const WIDTH: usize = 16;
+/// Partial sums of a dot product of f32.
+const LANES: usize = 16;
+/// Rows of f32 that are compared at once: while one waits for memory, the others go on.
+const GROUP: usize = 4;
 
 /// The fastest way of this machine; found once a search.
 #[derive(Clone, Copy)]
@@ -25,50 +33,75 @@ impl Kernel {
         Self::Portable(pulp::Arch::new())
     }
 
-    /// The product of each row with the query. Codes lie within ±127; rows and query have the same whole number of strides.
-    pub(crate) fn dot(self, codes: &[i8], query: &[i8], out: &mut Vec<i32>) {
-        let (query, rest) = query.as_chunks::<STRIDE>();
-        debug_assert!(
-            rest.is_empty() && codes.len().is_multiple_of(query.len() * STRIDE),
-            "whole rows of whole strides"
-        );
-        let (codes, _) = codes.as_chunks::<STRIDE>();
+    /// The product of each row with the query. Rows and query have the same length, a multiple of 32;
+    /// the sizes of codes are such that no sum overflows.
+    pub(crate) fn dot(self, codes: &[i8], query: &[i16], out: &mut Vec<i32>) {
+        debug_assert!(query.len().is_multiple_of(2 * WIDTH) && codes.len().is_multiple_of(query.len()), "whole rows");
         out.clear();
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(simd) => simd.vectorize(Avx2 { simd, codes, query, out }),
-            Self::Portable(arch) => arch.dispatch(Portable { codes, query, out }),
+            Self::Avx2(simd) => {
+                let (codes, query) = (codes.as_chunks().0, query.as_chunks().0);
+                simd.vectorize(Avx2Dot { simd, codes, query, out });
+            }
+            Self::Portable(arch) => arch.dispatch(PortableDot { codes, query, out }),
+        }
+    }
+
+    /// The product of two rows of one length.
+    pub(crate) fn dot_one(self, left: &[f32], right: &[f32]) -> f32 {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(simd) => simd.vectorize(OneDot { left, right }),
+            Self::Portable(arch) => arch.dispatch(OneDot { left, right }),
+        }
+    }
+
+    /// The product of each row with the query; all have the same length.
+    pub(crate) fn dot_f32(self, rows: &[&[f32]], query: &[f32], out: &mut Vec<f32>) {
+        out.clear();
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(simd) => {
+                let prefetch = |row: &[f32]| {
+                    for line in row.chunks(LANES) {
+                        simd.sse._mm_prefetch::<3>(line.as_ptr().cast());
+                    }
+                };
+                simd.vectorize(FloatDot { rows, query, prefetch, out });
+            }
+            Self::Portable(arch) => arch.dispatch(FloatDot { rows, query, prefetch: |_: &[f32]| (), out }),
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
-struct Avx2<'a> {
+struct Avx2Dot<'a> {
     simd: V3,
-    codes: &'a [[i8; STRIDE]],
-    query: &'a [[i8; STRIDE]],
+    codes: &'a [[i8; WIDTH]],
+    query: &'a [[i16; WIDTH]],
     out: &'a mut Vec<i32>,
 }
 
 #[cfg(target_arch = "x86_64")]
-impl NullaryFnOnce for Avx2<'_> {
+impl NullaryFnOnce for Avx2Dot<'_> {
     type Output = ();
 
-    /// `x · q = |x| · (q with the sign of x)`, which is what the instruction for unsigned by signed bytes takes.
-    /// Two products add up to at most 2 · 127², so its 16 bits never saturate.
     #[inline(always)]
     fn call(self) {
         let Self { simd: V3 { avx, avx2, sse2, .. }, codes, query, out } = self;
-        let ones = avx._mm256_set1_epi16(1);
-        for row in codes.chunks_exact(query.len()) {
-            let mut sums = [avx._mm256_setzero_si256(); 2];
-            for (index, (row, query)) in row.iter().zip(query).enumerate() {
-                let (row, query): (__m256i, __m256i) = (cast(*row), cast(*query));
-                let pairs = avx2._mm256_maddubs_epi16(avx2._mm256_abs_epi8(row), avx2._mm256_sign_epi8(query, row));
-                let quads = avx2._mm256_madd_epi16(pairs, ones);
-                sums[index % 2] = avx2._mm256_add_epi32(sums[index % 2], quads);
+        let product = |row: [i8; WIDTH], query: [i16; WIDTH]| {
+            let row = avx2._mm256_cvtepi8_epi16(cast::<_, __m128i>(row));
+            avx2._mm256_madd_epi16(row, cast::<_, __m256i>(query))
+        };
+        let (query, _) = query.as_chunks::<2>();
+        for row in codes.chunks_exact(2 * query.len()) {
+            let (mut left, mut right) = (avx._mm256_setzero_si256(), avx._mm256_setzero_si256());
+            for (row, query) in row.as_chunks::<2>().0.iter().zip(query) {
+                left = avx2._mm256_add_epi32(left, product(row[0], query[0]));
+                right = avx2._mm256_add_epi32(right, product(row[1], query[1]));
             }
-            let sum = avx2._mm256_add_epi32(sums[0], sums[1]);
+            let sum = avx2._mm256_add_epi32(left, right);
             let half = sse2._mm_add_epi32(avx._mm256_castsi256_si128(sum), avx2._mm256_extracti128_si256::<1>(sum));
             let quarter = sse2._mm_add_epi32(half, sse2._mm_shuffle_epi32::<0b01_00_11_10>(half));
             let whole = sse2._mm_add_epi32(quarter, sse2._mm_shuffle_epi32::<0b10_11_00_01>(quarter));
@@ -77,28 +110,91 @@ impl NullaryFnOnce for Avx2<'_> {
     }
 }
 
-struct Portable<'a> {
-    codes: &'a [[i8; STRIDE]],
-    query: &'a [[i8; STRIDE]],
+struct PortableDot<'a> {
+    codes: &'a [i8],
+    query: &'a [i16],
     out: &'a mut Vec<i32>,
 }
 
-impl NullaryFnOnce for Portable<'_> {
+impl NullaryFnOnce for PortableDot<'_> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let product = |(code, query): (&i8, &i8)| i32::from(*code) * i32::from(*query);
-        for row in self.codes.chunks_exact(self.query.len()) {
-            let row = row.iter().flatten().zip(self.query.iter().flatten());
-            self.out.push(row.map(product).sum());
+        let product = |(code, query): (&i8, &i16)| i32::from(*code) * i32::from(*query);
+        self.out.extend(
+            self.codes
+                .chunks_exact(self.query.len())
+                .map(|row| -> i32 { row.iter().zip(self.query).map(product).sum() }),
+        );
+    }
+}
+
+struct FloatDot<'a, P> {
+    rows: &'a [&'a [f32]],
+    query: &'a [f32],
+    /// Asks for a row that is needed soon.
+    prefetch: P,
+    out: &'a mut Vec<f32>,
+}
+
+impl<P: Fn(&[f32])> NullaryFnOnce for FloatDot<'_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let (groups, rest) = self.rows.as_chunks::<GROUP>();
+        for (index, group) in groups.iter().enumerate() {
+            if let Some(next) = groups.get(index + 1) {
+                next.iter().for_each(|row| (self.prefetch)(row));
+            }
+            self.out.extend(dot_group(*group, self.query));
+        }
+        for row in rest {
+            self.out.extend(dot_group([row], self.query));
         }
     }
 }
 
+struct OneDot<'a> {
+    left: &'a [f32],
+    right: &'a [f32],
+}
+
+impl NullaryFnOnce for OneDot<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn call(self) -> f32 {
+        let [product] = dot_group([self.left], self.right);
+        product
+    }
+}
+
+/// The product of each of some rows with the query; each row's sum is the same in any group.
+#[inline(always)]
+fn dot_group<const N: usize>(rows: [&[f32]; N], query: &[f32]) -> [f32; N] {
+    let mut sums = [[0.0_f32; LANES]; N];
+    let (query, query_rest) = query.as_chunks::<LANES>();
+    let chunks = rows.map(|row| row.as_chunks::<LANES>());
+    for (index, query) in query.iter().enumerate() {
+        for (sums, (row, _)) in sums.iter_mut().zip(&chunks) {
+            for ((sum, value), query) in sums.iter_mut().zip(&row[index]).zip(query) {
+                *sum += value * query;
+            }
+        }
+    }
+    for (sums, (_, rest)) in sums.iter_mut().zip(&chunks) {
+        for ((sum, value), query) in sums.iter_mut().zip(*rest).zip(query_rest) {
+            *sum += value * query;
+        }
+    }
+    sums.map(|sums| sums.iter().sum())
+}
+
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::{prop, proptest};
+    use proptest::prelude::{Just, prop, prop_oneof, proptest};
 
     use super::*;
 
@@ -109,20 +205,34 @@ mod tests {
         fn every_kernel_gives_the_same(
             strides in 1_usize..9,
             rows in 0_usize..5,
-            values in prop::collection::vec(-127_i8..=127, 8 * STRIDE * 5),
-            extreme in prop::option::of(proptest::prelude::prop_oneof![proptest::prelude::Just(127_i8), proptest::prelude::Just(-127)]),
+            values in prop::collection::vec(-127_i8..=127, 8 * 32 * 5),
+            query in prop::collection::vec(-32_767_i16..=32_767, 8 * 32),
+            extreme in prop::option::of(prop_oneof![Just(127_i8), Just(-127)]),
         ) {
-            let values: Vec<i8> = values.into_iter().map(|value| extreme.unwrap_or(value)).collect();
-            let length = strides * STRIDE;
-            let (query, codes) = (&values[values.len() - length..], &values[..(rows * length).min(values.len() - length) / length * length]);
-            let expected: Vec<i32> = codes
-                .chunks_exact(length)
-                .map(|row| row.iter().zip(query).map(|(code, query)| i32::from(*code) * i32::from(*query)).sum())
-                .collect();
+            let codes: Vec<i8> = values.into_iter().map(|value| extreme.unwrap_or(value)).collect();
+            let query: Vec<i16> = query.into_iter().map(|value| extreme.map_or(value, |_| 32_767)).collect();
+            let length = strides * 32;
+            let (query, codes) = (&query[..length], &codes[..rows * length]);
+            let product = |(code, query): (&i8, &i16)| i32::from(*code) * i32::from(*query);
+            let expected: Vec<i32> = codes.chunks_exact(length).map(|row| row.iter().zip(query).map(product).sum()).collect();
             let mut found = Vec::new();
             for kernel in [Kernel::detect(), Kernel::Portable(pulp::Arch::new())] {
                 kernel.dot(codes, query, &mut found);
                 assert_eq!(found, expected);
+            }
+        }
+
+        #[test]
+        fn floats_have_the_same_bits_in_any_group(
+            rows in prop::collection::vec(prop::collection::vec(-1.0_f32..1.0, 53), 0..11),
+            query in prop::collection::vec(-1.0_f32..1.0, 53),
+        ) {
+            let rows: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
+            let alone: Vec<u32> = rows.iter().map(|row| dot_group([row], &query)[0].to_bits()).collect();
+            let mut found = Vec::new();
+            for kernel in [Kernel::detect(), Kernel::Portable(pulp::Arch::new())] {
+                kernel.dot_f32(&rows, &query, &mut found);
+                assert_eq!(found.iter().map(|value| value.to_bits()).collect::<Vec<_>>(), alone);
             }
         }
     }

@@ -1,9 +1,10 @@
 //! Vectors of unit length and the exact search among them.
 //!
 //! [`quantize`] makes the int8 rows that a scan reads, [`kernel`] multiplies them, [`flat`] is the scan itself.
-//! A graph for very large classes would enter where `flat::search` is called for one class, and nowhere else.
+//! [`hnsw`] is a graph for very large classes, which an engine uses only if it was told that it may approximate.
 
 pub(crate) mod flat;
+pub(crate) mod hnsw;
 mod kernel;
 pub(crate) mod quantize;
 
@@ -13,9 +14,6 @@ use crate::error::EngineError;
 
 /// The most dimensions a vector may have.
 pub const DIMENSIONS_MAX: usize = 4096;
-
-/// Partial sums that a dot product keeps: fixed, so that its bits do not depend on the machine.
-const LANES: usize = 16;
 
 /// A finite vector of unit length.
 #[derive(Clone, PartialEq)]
@@ -63,24 +61,6 @@ impl Vector {
     #[must_use]
     pub fn dimensions(&self) -> usize {
         self.0.len()
-    }
-
-    /// The cosine of the angle to another vector of the same dimensions.
-    ///
-    /// Sixteen partial sums, added in a fixed order and without fused multiplication: a function of the two vectors alone.
-    pub(crate) fn cosine(&self, other: &Self) -> f32 {
-        let mut sums = [0.0_f32; LANES];
-        let (left, left_rest) = self.0.as_chunks::<LANES>();
-        let (right, right_rest) = other.0.as_chunks::<LANES>();
-        for (left, right) in left.iter().zip(right) {
-            for lane in 0..LANES {
-                sums[lane] += left[lane] * right[lane];
-            }
-        }
-        for (lane, (left, right)) in left_rest.iter().zip(right_rest).enumerate() {
-            sums[lane] += left * right;
-        }
-        sums.iter().sum()
     }
 }
 

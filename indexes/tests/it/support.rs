@@ -165,7 +165,7 @@ pub(crate) fn put(engine: &Engine, plans: &[Plan], batch: usize) {
 /// Segments of packed lists, of tantivy indexes, and of both.
 pub(crate) fn options() -> impl Strategy<Value = EngineOptions> {
     prop_oneof![Just(usize::MAX), Just(0), 2_usize..12]
-        .prop_map(|inverted_rows_min| EngineOptions { inverted_rows_min })
+        .prop_map(|inverted_rows_min| EngineOptions { inverted_rows_min, ..EngineOptions::default() })
 }
 
 pub(crate) fn readable(plan: &Plan, subject: &Subject, readers: [u8; 3]) -> bool {
