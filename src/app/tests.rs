@@ -36,6 +36,7 @@ fn document(app: &App, number: usize) -> DocumentWrite {
         ingested_by: "service:sync".to_owned(),
         findings: Vec::new(),
         removed: 0,
+        vectors: VectorSource::Builtin { dimensions: app.embedder.dimensions() },
         body: DocumentBody::Active(prepared.chunks.into_iter().map(place).collect()),
     }
 }

@@ -138,7 +138,7 @@ impl Apply<'_> {
         let settings = self.need_collection(tenant, collection).await?;
         let tenant = tenant.clone();
         if let DocumentBody::Active(chunks) = body {
-            need_fitting_vectors(&settings.record, chunks)?;
+            need_fitting_vectors(&settings.record, write.vectors, chunks)?;
         }
         let before = self.writer.document(&tenant, collection, id).await?;
         let version = match before.as_ref().filter(|before| before.is_active()) {
@@ -357,8 +357,13 @@ impl Apply<'_> {
     }
 }
 
-fn need_fitting_vectors(collection: &CollectionRecord, chunks: &[DocumentChunk]) -> Result<(), CommitError> {
-    let dimensions = collection.embedding.dimensions();
+fn need_fitting_vectors(
+    collection: &CollectionRecord,
+    source: VectorSource,
+    chunks: &[DocumentChunk],
+) -> Result<(), CommitError> {
+    let dimensions = source.dimensions();
     let mut vectors = chunks.iter().filter_map(|chunk| chunk.vector.as_ref());
-    if vectors.all(|vector| vector.dimensions() == dimensions) { Ok(()) } else { Err(CommitError::VectorsDoNotFit) }
+    let fit = source == collection.embedding && vectors.all(|vector| vector.dimensions() == dimensions);
+    if fit { Ok(()) } else { Err(CommitError::VectorsDoNotFit) }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_indexes::{Acl, CollectionId, DocumentChunk, DocumentId, Principal, TenantId, Timestamp};
+use ringfence_indexes::{Acl, CollectionId, DocumentChunk, DocumentId, Principal, TenantId, Timestamp, VectorSource};
 use ringfence_ingest::{Finding, QuarantineReason, UntrustedText};
 use serde_json::{Map, Value};
 
@@ -207,6 +207,8 @@ pub struct DocumentWrite {
     pub findings: Vec<Finding>,
     /// How many findings were taken out.
     pub removed: usize,
+    /// Where its vectors come from: the collection may have been given another source since they were made.
+    pub vectors: VectorSource,
     /// What becomes of it.
     pub body: DocumentBody,
 }

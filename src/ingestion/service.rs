@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use ringfence_indexes::{Acl, CollectionId, DocumentId, Engine};
+use ringfence_indexes::{Acl, CollectionId, DocumentId, Engine, VectorSource};
 use ringfence_ingest::Finding;
 use tokio::sync::Semaphore;
 
@@ -124,7 +124,7 @@ impl Ingestion {
         let draft = self.draft(caller, &collection, input).await?;
         let (chunk_count, quarantined) = (draft.chunks.len(), draft.quarantine.is_some());
         let (content_hash, removed, findings) = (draft.content_hash.clone(), draft.removed, draft.findings.clone());
-        let write = Write::PutDocument(Box::new(document_write(caller, &place, acl, draft)));
+        let write = Write::PutDocument(Box::new(document_write(caller, &place, acl, collection.embedding, draft)));
         let committed = self.commit(caller, write, 200, request_id).await?;
         let revision = committed.revision;
         let ingested = Ingested { place, chunk_count, revision, content_hash, removed, findings, quarantined };
@@ -264,7 +264,7 @@ impl Ingestion {
     }
 }
 
-fn document_write(caller: &Caller, place: &Place, acl: Acl, draft: Draft) -> DocumentWrite {
+fn document_write(caller: &Caller, place: &Place, acl: Acl, vectors: VectorSource, draft: Draft) -> DocumentWrite {
     let ingested_by = caller.acting_for().or_else(|| caller.principal());
     DocumentWrite {
         tenant: caller.tenant().clone(),
@@ -278,6 +278,7 @@ fn document_write(caller: &Caller, place: &Place, acl: Acl, draft: Draft) -> Doc
         ingested_by: ingested_by.map_or_else(|| caller.actor().credential, |principal| principal.as_str().to_owned()),
         findings: draft.findings,
         removed: draft.removed,
+        vectors,
         body: match draft.quarantine {
             None => DocumentBody::Active(draft.chunks),
             Some(reason) => DocumentBody::Quarantined { source: draft.source, reason },

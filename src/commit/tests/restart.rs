@@ -131,8 +131,11 @@ async fn another_model_places_everything_anew() {
     let builtin = VectorSource::Builtin { dimensions: world.app.embedder.dimensions() };
     let record = CollectionRecord { embedding: builtin, ..settings("wiki", 2) };
     world.done(Write::PutCollection(tenant("acme"), Box::new(record))).await;
-    let write =
-        DocumentWrite { collection: collection("wiki"), ..written("a", &["how to rotate keys"], allow(&["everyone"])) };
+    let write = DocumentWrite {
+        collection: collection("wiki"),
+        vectors: builtin,
+        ..written("a", &["how to rotate keys"], allow(&["everyone"]))
+    };
     let DocumentBody::Active(mut chunks) = write.body else { unreachable!() };
     let expected = world.app.embedder.embed_passage(&chunks[0].prepared);
     chunks[0].vector = Some(Vector::new((0..world.app.embedder.dimensions()).map(|_| 1.0).collect()).unwrap());

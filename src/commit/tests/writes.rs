@@ -84,8 +84,15 @@ async fn a_collection_keeps_its_vectors_while_it_has_documents() {
     world.done(Write::DeleteCollection(tenant("acme"), collection("handbook"))).await;
     assert!(world.inventory().await.is_empty());
     assert_eq!(world.done(put(3)).await, Outcome::Created);
-    let write = Write::PutDocument(Box::new(written("a", &["text"], allow(&["everyone"]))));
-    assert_eq!(world.write(write).await, Err(CommitError::VectorsDoNotFit));
+    let write = || written("a", &["text"], allow(&["everyone"]));
+    let put = |write: DocumentWrite| world.write(Write::PutDocument(Box::new(write)));
+    assert_eq!(put(write()).await, Err(CommitError::VectorsDoNotFit));
+    let claimed = DocumentWrite { vectors: VectorSource::Client { dimensions: 3 }, ..write() };
+    assert_eq!(put(claimed).await, Err(CommitError::VectorsDoNotFit));
+    world.done(Write::PutCollection(tenant("acme"), Box::new(settings("handbook", 2)))).await;
+    let of_the_model = DocumentWrite { vectors: VectorSource::Builtin { dimensions: 2 }, ..write() };
+    assert_eq!(put(of_the_model).await, Err(CommitError::VectorsDoNotFit), "as long, but of another source");
+    assert_eq!(put(write()).await, Ok(Outcome::Created));
 }
 
 #[tokio::test]
