@@ -32,7 +32,7 @@ impl AdminOptions {
         act: impl AsyncFnOnce(&Client) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         if !self.local {
-            return act(&self.server.client()?).await;
+            return act(&self.server.client(context)?).await;
         }
         let local = Local::start(context.load(None, self.data_dir.clone())?).await?;
         let outcome = act(local.client()).await;

@@ -135,7 +135,7 @@ impl Client {
     }
 
     fn not_ringfence(&self) -> ClientError {
-        ClientError::NotRingfence { server: self.server.to_string() }
+        ClientError::NotRingfence { server: self.shown() }
     }
 
     /// Every item of a list, page after page. A list is the one array of its answer, whatever its name.
@@ -198,8 +198,13 @@ impl Client {
         unreachable!("the last attempt returns")
     }
 
+    /// The address as a person writes it.
+    fn shown(&self) -> String {
+        self.server.as_str().trim_end_matches('/').to_owned()
+    }
+
     fn transport(&self, error: reqwest::Error) -> ClientError {
-        let server = self.server.to_string();
+        let server = self.shown();
         if error.is_connect() {
             ClientError::Unreachable { server, source: error.without_url() }
         } else if error.is_timeout() {

@@ -29,13 +29,13 @@ use self::options::Context;
 
 /// A retrieval server for RAG: permission first, ranked inside the permission, labelled on the way out.
 #[derive(Debug, Parser)]
-#[command(name = "ringfence", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "ringfence", version, arg_required_else_help = true)]
 struct Arguments {
     /// The configuration file [default: ringfence.toml, where there is one]
-    #[arg(long, global = true, value_name = "FILE", env = "RINGFENCE_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "RINGFENCE_CONFIG", help_heading = "Everywhere")]
     config: Option<PathBuf>,
     /// Print JSON for programs instead of text for people
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Everywhere")]
     json: bool,
     #[command(subcommand)]
     command: Command,

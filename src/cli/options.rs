@@ -1,6 +1,11 @@
 //! Options that several commands share, and what they make of the configuration.
 
-use std::{collections::BTreeMap, env, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    env,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::Args;
 
@@ -35,18 +40,36 @@ impl Context {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Server")]
 pub(super) struct ServerOptions {
-    /// The server's address
-    #[arg(long, value_name = "URL", env = "RINGFENCE_SERVER", default_value = DEFAULT_SERVER)]
-    pub(super) server: String,
+    /// The server's address [default: where the configuration says that it listens, else http://127.0.0.1:7300]
+    #[arg(long, value_name = "URL", env = "RINGFENCE_SERVER")]
+    server: Option<String>,
     /// An API key or a token; better in the environment, where other users of the machine do not see it
     #[arg(long, value_name = "KEY", env = "RINGFENCE_KEY", hide_env_values = true)]
-    pub(super) key: Option<String>,
+    key: Option<String>,
 }
 
 impl ServerOptions {
-    pub(super) fn client(&self) -> Result<Client, Failure> {
-        Ok(Client::new(&self.server, &credential(self.key.clone())?)?)
+    /// A client with the key.
+    pub(super) fn client(&self, context: &Context) -> Result<Client, Failure> {
+        Ok(Client::new(&self.url(context), &credential(self.key.clone())?)?)
     }
+
+    /// The server's address: what was said, else where a server with the configuration at hand listens.
+    pub(super) fn url(&self, context: &Context) -> String {
+        let configured = || context.load(None, None).ok().as_ref().and_then(url_of);
+        self.server.clone().or_else(configured).unwrap_or_else(|| DEFAULT_SERVER.to_owned())
+    }
+}
+
+/// Where a server with this configuration is reached on its own machine; `None` where it takes any free port.
+fn url_of(config: &Config) -> Option<String> {
+    let mut address = config.listen;
+    if address.ip().is_unspecified() {
+        let is_v4 = address.is_ipv4();
+        address.set_ip(if is_v4 { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    (address.port() != 0).then(|| format!("{scheme}://{address}"))
 }
 
 /// Parses `name=value`; the value is JSON where it reads as JSON, else a text.
@@ -65,6 +88,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_configured_server_is_found_on_its_own_machine() {
+        for (listen, expected) in [
+            ("127.0.0.1:7300", Some("http://127.0.0.1:7300")),
+            ("0.0.0.0:80", Some("http://127.0.0.1:80")),
+            ("[::]:80", Some("http://[::1]:80")),
+            ("10.0.0.1:80", Some("http://10.0.0.1:80")),
+            ("127.0.0.1:0", None),
+        ] {
+            let config = Config { listen: listen.parse().unwrap(), ..Config::default() };
+            assert_eq!(url_of(&config).as_deref(), expected, "{listen}");
+        }
+    }
 
     #[test]
     fn attributes_are_read_as_what_they_look_like() {

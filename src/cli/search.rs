@@ -45,7 +45,7 @@ fn json_value(text: &str) -> Result<Value, String> {
 
 impl Search {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let client = self.server.client()?;
+        let client = self.server.client(context)?;
         let client = match &self.person {
             Some(person) => client.acting_for(person)?,
             None => client,

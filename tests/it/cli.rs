@@ -18,7 +18,8 @@ fn help_is_told_and_wrong_usage_is_refused() {
     let commands = ["init", "serve", "demo", "tenant", "key", "token", "ingest", "search", "audit", "doctor"];
     for command in commands {
         assert!(out.contains(&format!("\n  {command} ")), "{command}: {out}");
-        assert!(world.done(&[command, "--help"], &[]).contains("Usage: ringfence"), "{command}");
+        let help = world.done(&[command, "--help"], &[]);
+        assert!(help.contains("Usage: ringfence") && help.contains("Everywhere:"), "{command}: {help}");
     }
     assert!(world.done(&["--version"], &[]).starts_with("ringfence 0."));
     for wrong in [
@@ -281,6 +282,10 @@ fn a_folder_is_ingested_searched_audited_and_examined() {
     assert!(bad.code == Some(1) && bad.out.contains("FAIL  key"), "{}", bad.out);
     let tail = world.done(&["audit", "tail", "--tenant", "acme", "-n", "100"], &[]);
     assert!(tail.contains("service:sync for user:alice: search → 200"), "{tail}");
+    let followed = world.first_line_of(&["audit", "tail", "--tenant", "acme", "-n", "0", "--follow"], || {
+        search("user:erin");
+    });
+    assert!(followed.contains("service:sync for user:erin: search → 200"), "{followed}");
 
     assert_eq!(server.stop().code, Some(0));
     let doctor = world.done(&["doctor", "--local"], &[]);

@@ -35,7 +35,7 @@ impl Doctor {
         let checks = if is_local {
             data::examine(context.load(None, self.data_dir)?).await
         } else {
-            server::examine(&self.server).await?
+            server::examine(context, &self.server).await?
         };
         let failed = checks.iter().filter(|check| check.is_failed()).count() as u64;
         if context.json {

@@ -10,7 +10,7 @@ use crate::{
     cli::{
         client::{Client, ClientError},
         failure::Failure,
-        options::ServerOptions,
+        options::{Context, ServerOptions},
     },
     clock::Clock,
 };
@@ -20,9 +20,9 @@ const SKEW_SECONDS_MAX: i64 = 30;
 const REMEDY_LOG: &str = "the server's log says why";
 
 /// Checks everything that can be seen from outside.
-pub(super) async fn examine(options: &ServerOptions) -> Result<Vec<Check>, Failure> {
+pub(super) async fn examine(context: &Context, options: &ServerOptions) -> Result<Vec<Check>, Failure> {
     // Health needs no credential; one that is no key at all is never verified.
-    let client = Client::new(&options.server, &SecretString::from("none"))?;
+    let client = Client::new(&options.url(context), &SecretString::from("none"))?;
     let mut checks = vec![encryption(&client)];
     let health = match client.send_raw(client.request(Method::GET, &["healthz"])).await {
         Ok(answer) => answer,
@@ -34,7 +34,7 @@ pub(super) async fn examine(options: &ServerOptions) -> Result<Vec<Check>, Failu
     checks.push(Check::that(
         "server",
         health.status.is_success(),
-        format!("{} answers {}", options.server, health.status),
+        format!("{} answers {}", client.server().as_str().trim_end_matches('/'), health.status),
         REMEDY_LOG,
     ));
     let ready = client.send_raw(client.request(Method::GET, &["readyz"])).await;
@@ -46,7 +46,7 @@ pub(super) async fn examine(options: &ServerOptions) -> Result<Vec<Check>, Failu
     });
     checks.push(version(&client).await);
     checks.push(clock(health.date.as_deref(), Clock::System.now().0.div_euclid(1_000_000)));
-    checks.push(match options.client() {
+    checks.push(match options.client(context) {
         Ok(client) => key(&client).await,
         Err(_) => Check::left("key", "no key was given: pass `--key` or set RINGFENCE_KEY"),
     });

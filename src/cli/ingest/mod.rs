@@ -78,7 +78,7 @@ fn principal(text: &str) -> Result<Principal, String> {
 
 impl Ingest {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let mut client = self.server.client()?;
+        let mut client = self.server.client(context)?;
         if let Some(person) = &self.person {
             client = client.acting_for(person)?;
         }

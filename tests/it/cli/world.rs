@@ -84,6 +84,28 @@ impl World {
         ran
     }
 
+    /// The first line that a command prints which goes on until Ctrl-C. `act` is done again until there is one: nobody knows when it listens.
+    pub(super) fn first_line_of(&self, arguments: &[&str], act: impl Fn()) -> String {
+        let mut child = self.command(arguments).spawn().unwrap();
+        let (send, receive) = mpsc::channel();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            out.read_line(&mut line).unwrap();
+            send.send(line)
+        });
+        let line = loop {
+            act();
+            match receive.recv_timeout(Duration::from_millis(500)) {
+                Ok(line) => break line,
+                Err(_) => assert_eq!(child.try_wait().unwrap(), None, "{arguments:?} has ended"),
+            }
+        };
+        signal(child.id(), "-INT");
+        assert_eq!(finish(child, arguments).code, Some(0));
+        line
+    }
+
     pub(super) fn init(&self) -> String {
         self.json(&["init", "--listen", "127.0.0.1:0"], &[])["operator_key"].as_str().unwrap().to_owned()
     }
