@@ -221,7 +221,8 @@ fn trust_is_taken_in_known_places() {
 fn files_stay_readable() {
     check(
         "a file is at most 450 lines before its tests",
-        |file| file.has_extension("rs"),
+        // Tests in a file of their own count as little as tests below the code.
+        |file| file.has_extension("rs") && !file.path.ends_with("/tests.rs") && !file.path.ends_with("_tests.rs"),
         |file| {
             let lines = file.before_tests().lines().count();
             match LONG_FILES.iter().find(|(path, _)| *path == file.path) {
@@ -243,7 +244,9 @@ fn nothing_is_left_to_do() {
     let macro_left = ["todo", "!"].concat();
     let is_subject =
         |file: &File| ["rs", "md", "toml", "sh", "sql", "js", "css", "yml"].iter().any(|own| file.has_extension(own));
-    check("nothing is left to do", is_subject, |file| {
+    // What others wrote is taken over as it is.
+    let is_ours = |file: &File| is_subject(file) && !file.path.starts_with("assets/swagger-ui/");
+    check("nothing is left to do", is_ours, |file| {
         let mut left: Vec<String> =
             words_left.iter().filter(|word| words(&file.text, word).next().is_some()).cloned().collect();
         if file.has_extension("rs") && file.code().contains(&macro_left) {
