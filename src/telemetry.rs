@@ -20,6 +20,12 @@ pub fn start(config: &LogConfig) {
     };
 }
 
+/// Starts logging what went wrong, for a server inside a command: its output is what the command says.
+pub fn start_quietly() {
+    start(&LogConfig { format: LogFormat::Text, filter: "warn".to_owned() });
+    log_panics();
+}
+
 /// Logs where a thread panicked, and not what it said: a message may quote the text that it stumbled over.
 pub fn log_panics() {
     panic::set_hook(Box::new(|panic| {

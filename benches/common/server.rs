@@ -31,7 +31,9 @@ impl Server {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             runtime.block_on(async move {
                 let (clock, entropy) = (Arc::new(Clock::System), Arc::new(Entropy::System));
-                let key = App::init(config.clone(), Arc::clone(&clock), Arc::clone(&entropy)).await.expect("a data directory");
+                let key = App::init(config.clone(), Arc::clone(&clock), Arc::clone(&entropy))
+                    .await
+                    .expect("a data directory");
                 let app = App::open(config, clock, entropy).await.expect("an app");
                 let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
                 let address = listener.local_addr().expect("an address");

@@ -23,6 +23,7 @@ use crate::{
     entropy::Entropy,
     http,
     seal::MASTER_KEY_FILE,
+    telemetry,
 };
 
 /// The id of the key that lives as long as the command; the audit log shows it. As long as every id of a key.
@@ -91,6 +92,7 @@ pub(super) struct Local {
 impl Local {
     /// Opens the data directory and serves it on a port of its own, for an operator key that is in memory only.
     pub(super) async fn start(config: Config) -> Result<Self, Failure> {
+        telemetry::start_quietly();
         let app = open(config).await?;
         let key = NewKey::with_id(KEY_ID.to_owned(), &app.entropy, app.authenticator.keyring().hasher());
         app.authenticator.keyring().insert(operator_record(key.id, KEY_ID, key.secret_hash, app.clock.now()));

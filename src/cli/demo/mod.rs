@@ -30,7 +30,7 @@ use super::{
     output,
     serve::{Signals, bind, url},
 };
-use crate::{app::App, config::Config, entropy::Entropy, http};
+use crate::{app::App, config::Config, entropy::Entropy, http, telemetry};
 
 /// A file that says that a data directory was made by the demo, which loads into no other.
 const MARK: &str = "demo";
@@ -56,6 +56,7 @@ impl Demo {
             return Err(Failure::usage(format!("the demo prints its keys, so it does not listen on {}", self.listen))
                 .with_remedy("listen on 127.0.0.1"));
         }
+        telemetry::start_quietly();
         let signals = Signals::new()?;
         // Before anything is made: the most likely refusal is that the port is taken.
         let listener = bind(self.listen, "--listen").await?;
