@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::{
-    extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State},
+    extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State, rejection::RawPathParamsRejection},
     http::{HeaderMap, Method, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -86,7 +86,7 @@ impl<S: Sync> FromRequestParts<S> for Ask {
 pub(super) async fn gate(
     State(server): State<Server>,
     matched: MatchedPath,
-    names: RawPathParams,
+    names: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -94,7 +94,8 @@ pub(super) async fn gate(
         return Problem::internal().into_response();
     };
     let action = routes::action(request.method(), matched.as_str());
-    let resource = names.iter().map(|(_, name)| name).collect::<Vec<_>>().join("/");
+    // A name that is not UTF-8 is refused by its handler, in the form that every refusal has.
+    let resource = names.map_or_else(|_| String::new(), |names| joined(&names));
     let resource = (!resource.is_empty()).then_some(resource);
     let mut trail = Trail { action, resource, request_id, who: Who::Nobody };
     let authenticated = match authenticate(&server, &request, &mut trail) {
@@ -111,6 +112,11 @@ pub(super) async fn gate(
     request.extensions_mut().insert(Ask(Arc::new((authenticated, trail.request_id.clone()))));
     let response = next.run(request).await;
     trail.finish(&server, response).await
+}
+
+/// The names of a path as a record tells them.
+fn joined(names: &RawPathParams) -> String {
+    names.iter().map(|(_, name)| name).collect::<Vec<_>>().join("/")
 }
 
 /// What a record of this request says.
