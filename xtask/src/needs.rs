@@ -12,8 +12,10 @@ struct Need {
 }
 
 /// A new line comes with the test that needs it.
-const NEEDS: &[Need] =
-    &[Need { program: "cc", packages: &["gcc", "libc6-dev"], what_for: "aws-lc and SQLite are compiled from C" }];
+const NEEDS: &[Need] = &[
+    Need { program: "cc", packages: &["gcc", "libc6-dev"], what_for: "aws-lc and SQLite are compiled from C" },
+    Need { program: "curl", packages: &["curl"], what_for: "the README's quickstart asks with it" },
+];
 
 /// Installs whatever is missing; does nothing where all is there.
 pub(crate) fn install_missing() -> Result<(), Failure> {
