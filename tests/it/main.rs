@@ -5,8 +5,16 @@
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod noninterference;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod policy;
+#[cfg(test)]
+mod ranking;
 #[cfg(test)]
 mod tidy;
