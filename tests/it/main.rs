@@ -17,4 +17,6 @@ mod policy;
 #[cfg(test)]
 mod ranking;
 #[cfg(test)]
+mod routes;
+#[cfg(test)]
 mod tidy;

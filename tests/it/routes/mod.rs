@@ -1,0 +1,212 @@
+//! Every route with every kind of credential, against a table that is checked in (T26).
+//!
+//! The rows come from the API's description, which the router makes; a route without a row, or a row without a route, fails. So does a route that the description does not name.
+
+mod example;
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use ringfence_indexes::Timestamp;
+use serde_json::{Value, json};
+
+use self::example::Example;
+use crate::harness::{Answer, Caller, NOW, SECOND, Server, Tenant, assert_is_problem, document_path};
+
+const TABLE: &str = include_str!("table.txt");
+/// The credentials, in the order of the table's columns.
+const COLUMNS: [&str; 10] =
+    ["none", "bad", "expired", "revoked", "other", "unscoped", "scoped", "nobody", "operator", "user"];
+/// What only the tenant's own people may see.
+const SECRET: &str = "the-secret-of-acme";
+/// Routes that answer everybody and are no part of the API.
+const OUTSIDE_THE_API: [&str; 7] = [
+    "/docs",
+    "/docs/",
+    "/docs/swagger-ui.css",
+    "/docs/swagger-ui-bundle.js",
+    "/docs/start.js",
+    "/docs/LICENSE",
+    "/openapi.json",
+];
+
+struct Fixture {
+    tenant: Tenant,
+    operator: Caller,
+    callers: Vec<Caller>,
+}
+
+impl Fixture {
+    fn new(server: &Server) -> Self {
+        let (tenant, other) = (server.tenant("acme"), server.tenant("globex"));
+        let key = |form: Value| tenant.key(&form);
+        let soon = json!({
+            "kind": "service", "name": "short", "subject": "service:short", "scopes": ["search"],
+            "expires_at": "2026-11-02T09:00:01Z",
+        });
+        let expired = key(soon).caller;
+        let revoked = key(json!({"kind": "user", "name": "gone", "subject": "user:gone", "scopes": ["search"]}));
+        tenant.admin.delete(&format!("/v1/keys/{}", revoked.id)).expect(204);
+        server.clock.set(Timestamp(NOW.0 + 10 * SECOND));
+        let everything =
+            ["search", "read", "ingest", "acl", "collections", "keys", "policy", "audit", "review", "explain"];
+        let callers = vec![
+            server.nobody(),
+            server.caller("nonsense"),
+            expired,
+            revoked.caller,
+            other.admin.clone(),
+            // One scope that permits none of the routes there are.
+            tenant.user_with("una", &json!({"scopes": ["pii:read"]})),
+            tenant.admin.clone(),
+            tenant.service("nobody", &everything),
+            server.operator(),
+            tenant.user("ann", &[]),
+        ];
+        Self { tenant, operator: server.operator(), callers }
+    }
+
+    /// Makes, or makes again, everything that a route may name.
+    fn prepare(&self) -> BTreeMap<&'static str, String> {
+        self.operator.post("/v1/tenants", &json!({"id": "victim", "name": "to be deleted"}));
+        self.tenant.collection("handbook", &json!({"default_acl": {"allow": ["everyone"]}}));
+        self.tenant.text("handbook", "d", SECRET, &["everyone", "user:ann"]);
+        self.tenant.group("eng", &["user:ann"]);
+        let key = json!({"kind": "user", "name": "spare", "subject": "user:spare", "scopes": ["search"]});
+        let key = self.tenant.key(&key).id;
+        BTreeMap::from([
+            ("c", "handbook".to_owned()),
+            ("collection", "handbook".to_owned()),
+            ("id", "d".to_owned()),
+            ("document", "d".to_owned()),
+            ("name", "eng".to_owned()),
+            ("group", "eng".to_owned()),
+            ("principal", "user:ann".to_owned()),
+            ("member", "user:ann".to_owned()),
+            ("key", key),
+            ("tenant", "victim".to_owned()),
+        ])
+    }
+}
+
+/// `METHOD path` of every operation of the description.
+fn operations(description: &Value) -> Vec<(String, String)> {
+    let mut operations = Vec::new();
+    for (path, item) in description["paths"].as_object().expect("the description has paths") {
+        for method in item.as_object().expect("a path has methods").keys() {
+            if ["get", "put", "post", "delete", "patch"].contains(&method.as_str()) {
+                operations.push((method.to_uppercase(), path.clone()));
+            }
+        }
+    }
+    operations.sort_by(|left, right| (&left.1, &left.0).cmp(&(&right.1, &right.0)));
+    operations
+}
+
+#[test]
+fn every_route_answers_every_credential_as_the_table_says() {
+    let server = Server::start();
+    let fixture = Fixture::new(&server);
+    let description = server.nobody().get("/openapi.json").expect(200).json();
+    let mut rows = String::from(&format!("{:<56} {}\n", "operation", COLUMNS.join(" ")));
+    for (method, path) in operations(&description) {
+        let mut row = format!("{:<56}", format!("{method} {path}"));
+        for (caller, column) in fixture.callers.iter().zip(COLUMNS) {
+            let names = fixture.prepare();
+            let example = Example::of(&method, &path, &names).unwrap_or_else(|| {
+                panic!("no example of {method} {path}: a new route needs one, and a row in the table")
+            });
+            let answer = example.send(caller);
+            check_answer(&answer, column, &format!("{method} {path} as {column}"));
+            row.push_str(&format!(" {:>width$}", answer.status, width = column.len()));
+        }
+        rows.push_str(&row);
+        rows.push('\n');
+    }
+    assert!(rows == TABLE, "the routes and tests/it/routes/table.txt differ; the routes say:\n{rows}");
+}
+
+#[track_caller]
+fn check_answer(answer: &Answer, column: &str, what: &str) {
+    let text = answer.text();
+    assert!(answer.status < 500, "{what}: {} {text}", answer.status);
+    if answer.status >= 400 {
+        assert_is_problem(answer);
+    }
+    if !["scoped", "user"].contains(&column) {
+        assert!(!text.contains(SECRET), "{what}: {text}");
+    }
+    if answer.status == 401 {
+        let mut document = answer.json();
+        document["request_id"] = Value::Null;
+        let one = json!({
+            "type": "urn:ringfence:problem:unauthenticated", "title": "No valid credential", "status": 401,
+            "code": "unauthenticated", "detail": "send a valid credential as `Authorization: Bearer …`", "request_id": null,
+        });
+        assert_eq!(document, one, "{what}: one wording for all causes");
+    }
+}
+
+#[test]
+fn the_description_is_the_committed_one_and_names_every_route() {
+    let server = Server::start();
+    let served = server.nobody().get("/openapi.json").expect(200);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let committed = fs::read_to_string(root.join("openapi.json")).expect("openapi.json is committed");
+    let committed: Value = serde_json::from_str(&committed).expect("openapi.json is JSON");
+    assert_eq!(served.json(), committed, "openapi.json is not what the server serves");
+    let paths = committed["paths"].as_object().expect("the description has paths");
+    for path in routes_in(&root.join("src/http")) {
+        let is_known = paths.contains_key(&path) || OUTSIDE_THE_API.contains(&path.as_str());
+        assert!(is_known, "the route `{path}` is not in openapi.json");
+    }
+}
+
+/// The paths that the source registers by hand with `.route("…"`.
+fn routes_in(folder: &Path) -> Vec<String> {
+    let mut routes = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            routes.extend(routes_in(&path));
+        } else if !path.ends_with("server_tests.rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let found = text.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next());
+            routes.extend(found.map(str::to_owned));
+        }
+    }
+    routes
+}
+
+/// What is absent, what is hidden and what is of another tenant are one answer, byte for byte.
+#[test]
+fn absent_hidden_and_foreign_are_one_answer() {
+    let server = Server::start();
+    let (tenant, other) = (server.tenant("acme"), server.tenant("globex"));
+    tenant.collection("handbook", &json!({}));
+    tenant.collection("closed", &json!({"readers": ["user:boss"], "writers": ["user:boss", "service:admin"]}));
+    other.collection("theirs", &json!({}));
+    tenant.text("handbook", "hidden", "x", &["user:boss"]);
+    tenant.text("closed", "hidden", "x", &["everyone"]);
+    other.text("theirs", "hidden", "x", &["everyone"]);
+    let user = tenant.user_with("ann", &json!({"scopes": ["search", "read", "ingest", "acl"]}));
+    let body = |answer: &Answer| {
+        let mut document = answer.json();
+        document["request_id"] = Value::Null;
+        (answer.status, document)
+    };
+    let absent = body(&user.get(&document_path("handbook", "absent")));
+    assert_eq!(absent.0, 404);
+    let document = json!({"text": "x", "acl": {"allow": ["everyone"]}});
+    for (collection, id) in [("handbook", "hidden"), ("closed", "hidden"), ("theirs", "hidden"), ("nowhere", "hidden")]
+    {
+        let path = document_path(collection, id);
+        assert_eq!(body(&user.get(&path)), absent, "GET {path}");
+        assert_eq!(body(&user.delete(&path)), absent, "DELETE {path}");
+        assert_eq!(body(&user.put(&format!("{path}/acl"), &json!({"allow": ["everyone"]}))), absent, "PUT {path}/acl");
+        if collection != "handbook" {
+            assert_eq!(body(&user.get(&format!("/v1/collections/{collection}"))), absent, "{collection}");
+            assert_eq!(body(&user.get(&format!("/v1/collections/{collection}/documents"))), absent, "{collection}");
+            assert_eq!(body(&user.put(&path, &document)), absent, "PUT {path}");
+        }
+    }
+}
