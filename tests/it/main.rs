@@ -3,6 +3,8 @@
 //! The modules are `#[cfg(test)]` so that lints treat their helpers as the test code they are.
 
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod corpus;
@@ -18,5 +20,7 @@ mod policy;
 mod ranking;
 #[cfg(test)]
 mod routes;
+#[cfg(test)]
+mod slow_clients;
 #[cfg(test)]
 mod tidy;
