@@ -9,6 +9,10 @@ mod cli;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod deletion;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod noninterference;
@@ -18,6 +22,8 @@ mod oracle;
 mod policy;
 #[cfg(test)]
 mod ranking;
+#[cfg(test)]
+mod revocation;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
