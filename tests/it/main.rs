@@ -3,7 +3,11 @@
 //! The modules are `#[cfg(test)]` so that lints treat their helpers as the test code they are.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod bad_input;
+#[cfg(test)]
+mod canaries;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
@@ -21,11 +25,15 @@ mod oracle;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
+mod quickstart;
+#[cfg(test)]
 mod ranking;
 #[cfg(test)]
 mod revocation;
 #[cfg(test)]
 mod routes;
+#[cfg(test)]
+mod sanitising;
 #[cfg(test)]
 mod slow_clients;
 #[cfg(test)]
