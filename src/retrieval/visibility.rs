@@ -1,6 +1,6 @@
 //! For whom a collection exists: its readers, its writers, and credentials that manage collections. For all others it is absent.
 
-use ringfence_indexes::{CollectionId, Engine, Scope, Timestamp};
+use ringfence_indexes::{CollectionId, Engine, Principal, Scope, Timestamp};
 
 use crate::{
     authn::Caller,
@@ -15,6 +15,8 @@ pub struct Visibility {
     read: Scope,
     write: Scope,
     manages: bool,
+    /// Whether the credential writes at all.
+    may_ingest: bool,
     ceiling: ringfence_indexes::Selection,
 }
 
@@ -28,6 +30,7 @@ impl Visibility {
             read: engine.scope(caller.subject(), &ceiling, now).ok()?,
             write: engine.scope(caller.writer(), &ceiling, now).ok()?,
             manages: caller.scopes().contains(authz::Scope::Collections),
+            may_ingest: [authz::Scope::Ingest, authz::Scope::Acl].iter().any(|scope| caller.scopes().contains(*scope)),
             ceiling,
         })
     }
@@ -43,7 +46,16 @@ impl Visibility {
     #[must_use]
     pub fn administers(&self, collection: &CollectionId) -> bool {
         let manages = self.manages && self.ceiling.contains(collection);
-        manages || self.write.may_write_collection(collection)
+        manages || self.is_writer(collection)
+    }
+
+    /// Whether the caller is named as a writer, or is let in with everyone by a credential that writes at all.
+    ///
+    /// Where nobody was named everyone is a writer: that alone must not show a closed collection to all who search.
+    fn is_writer(&self, collection: &CollectionId) -> bool {
+        let everyone = Principal::everyone();
+        let is_open = self.collections.get(collection).is_some_and(|settings| settings.writers.contains(&everyone));
+        self.write.may_write_collection(collection) && (self.may_ingest || !is_open)
     }
 
     /// Whether documents of the collection may be written.

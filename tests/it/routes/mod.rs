@@ -177,6 +177,28 @@ fn routes_in(folder: &Path) -> Vec<String> {
     routes
 }
 
+/// `writers` is everyone where nobody is named; to somebody who only searches, a closed collection is absent all the same.
+#[test]
+fn a_closed_collection_is_absent_for_those_who_neither_read_nor_write_it() {
+    let server = Server::start();
+    let tenant = server.tenant("acme");
+    tenant.collection("closed", &json!({"readers": ["user:boss"]}));
+    tenant.collection("named", &json!({"readers": ["user:boss"], "writers": ["user:ann", "service:admin"]}));
+    tenant.text("closed", "d", SECRET, &["everyone"]);
+    let ann = tenant.user("ann", &[]);
+    ann.get("/v1/collections/closed").expect(404);
+    ann.get("/v1/collections/closed/documents").expect(404);
+    ann.get("/v1/collections/named").expect(200);
+    let list = ann.get("/v1/collections").expect(200).text();
+    assert!(!list.contains("closed") && list.contains("named"), "{list}");
+    assert!(ann.found("secret").is_empty());
+    let boss = tenant.user("boss", &[]);
+    let seen = boss.get("/v1/collections/closed").expect(200).json();
+    assert!(seen.get("readers").is_none() && seen.get("writers").is_none(), "{seen}");
+    assert_eq!(boss.found("secret"), ["d"]);
+    tenant.service("sync", &["ingest"]).get("/v1/collections/closed").expect(200);
+}
+
 /// What is absent, what is hidden and what is of another tenant are one answer, byte for byte.
 #[test]
 fn absent_hidden_and_foreign_are_one_answer() {
