@@ -3,6 +3,7 @@
 //! Two servers run side by side. World A holds only what the asker may read; world B holds that and everything that is hidden from them: hundreds of classes, copies of the asker's own texts under other ACLs, other tenants, deleted and refused documents, groups, keys, warm caches, and changes between the requests.
 //! One transcript is sent to both and every answer compared. Where two differ, the hidden items are reduced to the fewest that still make a difference.
 
+mod beside;
 mod compare;
 mod plan;
 mod transcript;
