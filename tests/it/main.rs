@@ -38,3 +38,5 @@ mod sanitising;
 mod slow_clients;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod tokens;

@@ -163,7 +163,7 @@ fn what_is_revoked_is_not_seen_again() {
     let races: Vec<Race> = CAUSES.iter().map(|cause| Race::new(&tenant, *cause)).collect();
     let tallies: Vec<Tally> = CAUSES.iter().map(|_| Tally::default()).collect();
     let time = if is_deep() { Duration::from_secs(500) } else { Duration::from_secs(20) };
-    let (end, over) = (Instant::now() + time, AtomicBool::new(false));
+    let (end, over, reads) = (Instant::now() + time, AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut round = 0;
@@ -182,7 +182,7 @@ fn what_is_revoked_is_not_seen_again() {
             over.store(true, Ordering::Relaxed);
         });
         for seed in 0..3 {
-            let (races, tallies, over) = (&races, &tallies, &over);
+            let (races, tallies, over, reads) = (&races, &tallies, &over, &reads);
             scope.spawn(move || {
                 let mut dice = Dice(seed);
                 while !over.load(Ordering::Relaxed) {
@@ -192,6 +192,7 @@ fn what_is_revoked_is_not_seen_again() {
                     let before = race.turn.load(Ordering::SeqCst);
                     let way = dice.roll(5);
                     let seen = race.read(&reader, way);
+                    reads.fetch_add(1, Ordering::Relaxed);
                     let is_over = before % 2 == 1 && race.turn.load(Ordering::SeqCst) == before;
                     if is_over && seen {
                         over.store(true, Ordering::Relaxed);
@@ -203,6 +204,7 @@ fn what_is_revoked_is_not_seen_again() {
             });
         }
     });
+    eprintln!("{reads:?} reads; {tallies:?}");
     // A race that nobody ever won, or that was never revoked, would prove nothing.
     for (cause, tally) in CAUSES.iter().zip(&tallies) {
         for counter in [&tally.seen, &tally.refused, &tally.revokes] {

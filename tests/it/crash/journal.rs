@@ -6,19 +6,22 @@ use serde_json::{Value, json};
 
 use crate::{
     corpus,
-    harness::{Caller, document_path},
+    harness::{Caller, Tenant, document_path},
     oracle::Dice,
 };
 
 const DOCUMENTS: usize = 10;
+/// After the documents, one more thing that is written: who is in the connection's group.
+const MEMBERSHIP: usize = DOCUMENTS;
 const AUDIENCES: [&str; 2] = ["user:ann", "user:bob"];
 
-/// Somebody of each audience.
+/// Somebody of each audience, and the one who is put into groups.
 pub(super) struct Readers {
     pub(super) people: [Caller; 2],
+    pub(super) member: Caller,
 }
 
-/// A document as it should be: its version and who may read it; `None` is absent.
+/// A document as it should be: its version and who may read it; `None` is absent. Of a group, whether it has its member.
 type State = Option<(usize, usize)>;
 
 #[derive(Debug, Default)]
@@ -50,7 +53,7 @@ struct Ask {
 
 impl Journal {
     pub(super) fn new(connection: usize) -> Self {
-        let documents = (0..DOCUMENTS).map(|_| Entry::default()).collect();
+        let documents = (0..=MEMBERSHIP).map(|_| Entry::default()).collect();
         let dice = Dice(u64::try_from(connection).expect("small") + 100);
         Self { connection, dice, version: 0, documents, acknowledged: BTreeMap::new(), unanswered: 0 }
     }
@@ -70,6 +73,15 @@ impl Journal {
     /// A word that only this version of this document has.
     fn word(&self, document: usize, version: usize) -> String {
         format!("w{}x{document}x{version}w", self.connection)
+    }
+
+    /// Makes the document that the members of the connection's group may read.
+    pub(super) fn furnish(&self, tenant: &Tenant) {
+        tenant.text("handbook", &self.grouped(), "for the group", &[&format!("group:{}", self.id(MEMBERSHIP))]);
+    }
+
+    fn grouped(&self) -> String {
+        format!("grouped{}", self.connection)
     }
 
     fn form(&mut self, document: usize, version: usize, audience: usize) -> Value {
@@ -111,7 +123,7 @@ impl Journal {
         let audience = self.dice.roll(2);
         let path = document_path("handbook", &self.id(document));
         let json = "application/json";
-        match (self.dice.roll(10), self.documents[document].certain) {
+        match (self.dice.roll(12), self.documents[document].certain) {
             (0 | 1, _) => {
                 let states = vec![(document, None)];
                 Ask { action: "document.delete", method: "DELETE", path, media_type: json, body: String::new(), states }
@@ -129,12 +141,32 @@ impl Journal {
                 }
             }
             (5 | 6, _) => self.batch(document, audience),
+            (10 | 11, _) => self.membership(),
             _ => {
                 self.version += 1;
                 let version = self.version;
                 let body = self.form(document, version, audience).to_string();
                 let states = vec![(document, Some((version, audience)))];
                 Ask { action: "document.put", method: "PUT", path, media_type: json, body, states }
+            }
+        }
+    }
+
+    fn membership(&mut self) -> Ask {
+        let path = format!("/v1/groups/{}", self.id(MEMBERSHIP));
+        let (json, member) = ("application/json", "user:cat");
+        let (present, absent) = (vec![(MEMBERSHIP, Some((0, 0)))], vec![(MEMBERSHIP, None)]);
+        let put = |members: Value, states| {
+            let body = json!({"members": members}).to_string();
+            Ask { action: "group.put", method: "PUT", path: path.clone(), media_type: json, body, states }
+        };
+        match (self.documents[MEMBERSHIP].certain, self.dice.roll(2)) {
+            (None, _) => put(json!(["user:dan", member]), present),
+            (Some(_), 0) => put(json!(["user:dan"]), absent),
+            (Some(_), _) => {
+                let path = format!("{path}/members/{member}");
+                let action = "group.member.remove";
+                Ask { action, method: "DELETE", path, media_type: json, body: String::new(), states: absent }
             }
         }
     }
@@ -161,14 +193,20 @@ impl Journal {
 
     /// Checks every document against the journal, and takes what is found for certain.
     pub(super) fn settle(&mut self, readers: &Readers, when: &str) {
+        let is_member = readers.member.get(&document_path("handbook", &self.grouped())).status == 200;
+        self.check(MEMBERSHIP, is_member.then_some((0, 0)), when);
         for document in 0..DOCUMENTS {
             let found = self.observe(readers, document, when);
-            let entry = &self.documents[document];
-            let is_known = found == entry.certain || Some(found) == entry.asked;
-            assert!(is_known, "{when}: {} is {found:?}, should be {entry:?}", self.id(document));
             self.assert_search_agrees(readers, document, found, when);
-            self.documents[document] = Entry { certain: found, asked: None };
+            self.check(document, found, when);
         }
+    }
+
+    fn check(&mut self, place: usize, found: State, when: &str) {
+        let entry = &self.documents[place];
+        let is_known = found == entry.certain || Some(found) == entry.asked;
+        assert!(is_known, "{when}: {} is {found:?}, should be {entry:?}", self.id(place));
+        self.documents[place] = Entry { certain: found, asked: None };
     }
 
     fn observe(&self, readers: &Readers, document: usize, when: &str) -> State {

@@ -32,11 +32,13 @@ fn a_killed_server_keeps_what_it_acknowledged() {
     let tenant = Tenant::create(serving.address, &program.operator(&serving), "acme");
     tenant.collection("handbook", &json!({}));
     let people = ["ann", "bob"].map(|name| tenant.user(name, &[]));
+    let member = tenant.user("cat", &[]);
     let admin = tenant.admin.clone();
+    let mut journals: Vec<Journal> = (0..CONNECTIONS).map(Journal::new).collect();
+    journals.iter().for_each(|journal| journal.furnish(&tenant));
     let (status, log) = serving.stop();
     assert!(status.success(), "{status}: {log}");
 
-    let mut journals: Vec<Journal> = (0..CONNECTIONS).map(Journal::new).collect();
     let mut dice = Dice(5);
     let kills = if is_deep() { 1_000 } else { KILLS };
     for kill in 0..kills {
@@ -49,7 +51,10 @@ fn a_killed_server_keeps_what_it_acknowledged() {
         }
         assert_log_is_whole(&program);
         let serving = program.serve();
-        let readers = Readers { people: people.each_ref().map(|person| person.at(serving.address)) };
+        let readers = Readers {
+            people: people.each_ref().map(|person| person.at(serving.address)),
+            member: member.at(serving.address),
+        };
         for journal in &mut journals {
             journal.settle(&readers, &format!("after kill {kill}"));
         }
@@ -64,6 +69,7 @@ fn a_killed_server_keeps_what_it_acknowledged() {
     assert_everything_is_recorded(&program, &journals);
     let acknowledged: usize = journals.iter().map(Journal::acknowledged).sum();
     let unanswered: usize = journals.iter().map(Journal::unanswered).sum();
+    eprintln!("{kills} kills: {acknowledged} acknowledged, {unanswered} unanswered");
     assert!(acknowledged > kills * 5 && unanswered > kills / 4, "{acknowledged} answered, {unanswered} not");
 }
 

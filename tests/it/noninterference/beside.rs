@@ -96,6 +96,7 @@ fn hidden_writes_at_the_same_time_change_no_byte() {
         is_over.store(true, Ordering::Relaxed);
         leak
     });
+    eprintln!("{compared} answers compared beside {writes:?} hidden writes");
     assert!(leak.is_none(), "{}", leak.unwrap_or_default());
     assert!(compared > 100 && writes.load(Ordering::Relaxed) > 50, "{compared} compared beside {writes:?} writes");
 }

@@ -98,6 +98,7 @@ fn what_is_hidden_changes_no_byte() {
 /// A transcript without hits, or worlds in which nothing is hidden, would find no leak.
 fn assert_compared_something(tally: &Tally) {
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    eprintln!("{tally:?}");
     assert!(count(&tally.pairs) >= 10_000, "{tally:?}");
     assert!(count(&tally.searches) * 3 > count(&tally.pairs), "{tally:?}");
     assert!(count(&tally.searches_with_hits) * 2 > count(&tally.searches), "{tally:?}");

@@ -197,7 +197,9 @@ impl<'p> Transcript<'p> {
 
     fn write(&mut self) -> Step {
         let (collection, id) = self.known();
-        let id = if self.roll(3) == 0 { format!("w{}", self.roll(30)) } else { id };
+        // What the asker takes over must not be changed behind their back: that would be a change of what they see.
+        let is_behind = id.starts_with('b');
+        let id = if is_behind || self.roll(3) == 0 { format!("w{}", self.roll(30)) } else { id };
         let rule = rule(&mut self.dice);
         let path = document_path(collection, &id);
         Step::Ask(match self.roll(8) {
