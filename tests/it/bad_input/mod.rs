@@ -7,6 +7,7 @@ mod batch;
 mod document;
 mod framing;
 mod hostile_text;
+mod mutation;
 mod search;
 
 use serde_json::json;
