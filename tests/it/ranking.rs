@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     corpus,
-    harness::{Caller, Server, is_deep},
+    harness::{Answer, Caller, Server, document_path, is_deep},
     noninterference::difference,
     oracle::Dice,
 };
@@ -76,4 +76,52 @@ fn each_ranking_equals_that_of_a_server_of_ones_own() {
         }
     }
     assert!(hits > queries.len() * USERS * 3, "only {hits} hits");
+}
+
+/// The indexes are derived anew at each start: what was deleted, replaced and moved before leaves no trace in an answer.
+#[test]
+fn a_restart_changes_no_answer() {
+    let mut dice = Dice(43);
+    let documents = corpus(&mut dice);
+    let lines: Vec<Value> = documents.iter().map(|document| document.line.clone()).collect();
+    let mut server = Server::start();
+    let tenant = server.tenant("acme");
+    tenant.collection("handbook", &json!({}));
+    tenant.fill("handbook", &lines);
+    for (number, line) in lines.iter().enumerate() {
+        let path = document_path("handbook", &format!("d{number}"));
+        match number % 4 {
+            0 => drop(tenant.admin.delete(&path).expect(204)),
+            1 => {
+                drop(tenant.admin.put(&format!("{path}/acl"), &json!({"allow": ["group:g1", "group:g9"]})).expect(200))
+            }
+            2 => drop(
+                tenant
+                    .put(
+                        "handbook",
+                        &format!("d{number}"),
+                        &json!({"text": line["text"], "acl": {"allow": ["everyone"]}}),
+                    )
+                    .expect(200),
+            ),
+            _ => {}
+        }
+    }
+    let user = tenant.user("ann", &["group:g1"]);
+    let forms: Vec<Value> = (0..60)
+        .map(|number| {
+            let mode = ["hybrid", "keyword", "vector"][number % 3];
+            json!({"query": corpus::phrase(&mut dice), "mode": mode, "top_k": 30})
+        })
+        .collect();
+    let ask = |user: &Caller| -> Vec<Answer> {
+        let searches = forms.iter().map(|form| user.post("/v1/search", form).expect(200));
+        searches.chain([user.get("/v1/collections/handbook/documents?limit=20").expect(200)]).collect()
+    };
+    let before = ask(&user);
+    server.restart();
+    let after = ask(&user.at(server.address()));
+    for ((before, after), form) in before.iter().zip(&after).zip(&forms) {
+        assert_eq!(difference(before, after), None, "{form}");
+    }
 }
