@@ -184,7 +184,9 @@ fn optional_time(value: &Value, pointer: &str) -> Result<Option<Timestamp>, AclF
     }
 }
 
-fn requirement_json(requirement: &Requirement) -> Value {
+/// Writes one requirement in its JSON form.
+#[must_use]
+pub fn requirement_json(requirement: &Requirement) -> Value {
     let attribute = &requirement.attribute;
     match &requirement.condition {
         Condition::AtLeast(floor) => json!({"attribute": attribute, "at_least": floor}),

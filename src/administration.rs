@@ -2,6 +2,7 @@
 //!
 //! Each file is one of them. Reads are recorded before they are answered; writes are recorded by the committer.
 
+pub mod access;
 pub mod collections;
 pub mod groups;
 pub mod keys;
@@ -21,6 +22,7 @@ use crate::{
     embed::Embedder,
     entropy::Entropy,
     retrieval::answer::{Answer, record},
+    seal::MasterKey,
     store::{Store, StoreError},
 };
 
@@ -44,6 +46,8 @@ pub struct Administration {
     pub clock: Arc<Clock>,
     /// Where new keys come from.
     pub entropy: Arc<Entropy>,
+    /// What revisions are sealed with.
+    pub master: Arc<MasterKey>,
 }
 
 /// Why nothing is administered.

@@ -109,7 +109,7 @@ impl Acl {
 }
 
 impl Requirement {
-    fn holds(&self, attributes: &BTreeMap<String, AttributeValue>) -> bool {
+    pub(crate) fn holds(&self, attributes: &BTreeMap<String, AttributeValue>) -> bool {
         match (&self.condition, attributes.get(&self.attribute)) {
             (Condition::AtLeast(floor), Some(AttributeValue::Integer(value))) => value >= floor,
             (Condition::In(allowed), Some(AttributeValue::Text(value))) => allowed.contains(value),

@@ -1,6 +1,6 @@
 //! The directory of groups: who belongs to what, nested.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rpds::HashTrieMapSync;
 
@@ -57,6 +57,26 @@ impl Directory {
         }
         closed
     }
+
+    /// The same principals as [`closure`](Self::closure), each with the member that it was come from, by the shortest way.
+    pub(crate) fn ways(&self, principals: &BTreeSet<Principal>) -> BTreeMap<Principal, Option<Principal>> {
+        let mut ways: BTreeMap<_, _> = principals.iter().map(|principal| (principal.clone(), None)).collect();
+        let mut pending: VecDeque<Principal> = principals.iter().cloned().collect();
+        while let Some(member) = pending.pop_front() {
+            for group in self.groups.get(&member).into_iter().flatten() {
+                if !ways.contains_key(group) {
+                    ways.insert(group.clone(), Some(member.clone()));
+                    pending.push_back(group.clone());
+                }
+            }
+        }
+        ways
+    }
+
+    /// Every group and every member of one.
+    pub(crate) fn principals(&self) -> impl Iterator<Item = Principal> + '_ {
+        self.members.keys().chain(self.groups.keys()).cloned()
+    }
 }
 
 #[cfg(test)]
@@ -74,6 +94,7 @@ mod tests {
             directory.put(&Principal::new(group).unwrap(), set(members));
         }
         assert_eq!(directory.closure(&set(who)), set(expected));
+        assert_eq!(directory.ways(&set(who)).into_keys().collect::<BTreeSet<_>>(), set(expected));
     }
 
     #[test]

@@ -152,7 +152,7 @@ impl Engine {
         self.analyzers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn snapshot(&self, tenant: &TenantId) -> Option<Arc<Snapshot>> {
+    pub(crate) fn snapshot(&self, tenant: &TenantId) -> Option<Arc<Snapshot>> {
         Some(self.tenants.load().get(tenant)?.snapshot.load_full())
     }
 

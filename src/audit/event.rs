@@ -119,6 +119,10 @@ actions! {
     DeleteDocument = "document.delete",
     /// A document's ACL was changed.
     SetAcl = "document.acl",
+    /// It was asked why somebody may read a document.
+    Explain = "document.explain",
+    /// It was asked what another ACL would open and close.
+    SimulateAcl = "acl.simulate",
     /// Collections were listed.
     ListCollections = "collection.list",
     /// A collection's settings were read.

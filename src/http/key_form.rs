@@ -103,7 +103,7 @@ impl KeyForm {
 
 const TIME: &str = "must be an RFC 3339 time such as `2026-12-01T08:00:00Z`";
 
-fn invalid(pointer: &str, detail: &impl ToString) -> FieldError {
+pub(super) fn invalid(pointer: &str, detail: &impl ToString) -> FieldError {
     FieldError { pointer: pointer.to_owned(), detail: detail.to_string() }
 }
 
@@ -116,7 +116,8 @@ fn name(name: Option<String>) -> Result<String, FieldError> {
     Ok(name)
 }
 
-fn entries<T, E: ToString, C: FromIterator<T>>(
+/// A bounded list of texts, each parsed, with the place of what is wrong.
+pub(super) fn entries<T, E: ToString, C: FromIterator<T>>(
     pointer: &str,
     entries: Option<Vec<String>>,
     parse: impl Fn(&str) -> Result<T, E>,
@@ -131,7 +132,8 @@ fn entries<T, E: ToString, C: FromIterator<T>>(
     entries.iter().enumerate().map(parse).collect()
 }
 
-fn attributes(
+/// Attributes as a credential brings them.
+pub(super) fn attributes(
     attributes: Option<Map<String, Value>>,
 ) -> Result<std::collections::BTreeMap<String, AttributeValue>, FieldError> {
     let attributes = attributes.unwrap_or_default();

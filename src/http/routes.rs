@@ -10,8 +10,8 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    batch, collections, docs, documents, gate, groups, health, keys, openapi, outside, problem, search, state::Server,
-    tenants, upload,
+    batch, collections, docs, documents, explain, gate, groups, health, keys, openapi, outside, problem, search,
+    simulate, state::Server, tenants, upload,
 };
 use crate::audit::Action;
 
@@ -29,6 +29,8 @@ const ACTIONS: &[(&str, &str, Action)] = &[
     ("PUT", "/v1/collections/{collection}/documents/{document}", Action::PutDocument),
     ("DELETE", "/v1/collections/{collection}/documents/{document}", Action::DeleteDocument),
     ("PUT", "/v1/collections/{collection}/documents/{document}/acl", Action::SetAcl),
+    ("POST", "/v1/explain", Action::Explain),
+    ("POST", "/v1/acl:simulate", Action::SimulateAcl),
     ("GET", "/v1/groups", Action::ListGroups),
     ("GET", "/v1/groups/{name}", Action::ReadGroup),
     ("PUT", "/v1/groups/{name}", Action::PutGroup),
@@ -62,6 +64,8 @@ fn gated() -> OpenApiRouter<Server> {
         .routes(routes!(batch::batch))
         .routes(routes!(documents::put, documents::get, documents::delete))
         .routes(routes!(documents::set_acl))
+        .routes(routes!(explain::explain))
+        .routes(routes!(simulate::simulate))
         .routes(routes!(groups::list))
         .routes(routes!(groups::put, groups::get, groups::delete))
         .routes(routes!(groups::add_member))

@@ -86,6 +86,7 @@ impl Server {
             audit: app.audit.clone(),
             clock: app.clock.clone(),
             entropy: app.entropy.clone(),
+            master: app.master.clone(),
         };
         Self(Arc::new(Parts {
             settings: HttpSettings::of(&app.config.limits),

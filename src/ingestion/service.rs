@@ -196,14 +196,21 @@ impl Ingestion {
         request_id: &str,
     ) -> Result<Answer<String>, IngestError> {
         let caller = permit.caller();
-        self.writable(caller, &place.collection)?;
-        if !self.acts_as_itself(caller) {
-            self.readable(caller, &place)?;
-        }
+        self.check_acl_change(permit, &place)?;
         let Place { collection, document } = place;
         let write = Write::SetAcl { tenant: caller.tenant().clone(), collection, document, acl };
         let committed = self.commit(caller, write, 200, request_id).await?;
         Ok(Answer::new(committed.revision, committed.receipt))
+    }
+
+    /// Whether the caller may say who reads a document, if there is one.
+    ///
+    /// # Errors
+    /// [`IngestError::NotFound`] where it is not for the caller to know of.
+    pub fn check_acl_change(&self, permit: &Permit<SetAcl>, place: &Place) -> Result<(), IngestError> {
+        let caller = permit.caller();
+        self.writable(caller, &place.collection)?;
+        if self.acts_as_itself(caller) { Ok(()) } else { self.readable(caller, place) }
     }
 
     /// The settings of a collection that the caller may write to.

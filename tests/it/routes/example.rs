@@ -22,6 +22,12 @@ impl Example {
         let (media_type, body) = match (method, last(template)) {
             ("GET" | "DELETE", _) => plain,
             ("POST", "/v1/search") => json(json!({"query": "secret"})),
+            ("POST", "/v1/explain") => {
+                json(json!({"principal": "user:ann", "collection": "handbook", "document_id": "d"}))
+            }
+            ("POST", "/v1/acl:simulate") => {
+                json(json!({"collection": "handbook", "document_id": "d", "acl": {"allow": ["user:ann"]}}))
+            }
             ("POST", "/v1/tenants") => json(json!({"id": "made", "name": "Made"})),
             ("POST", "/v1/keys") => json(json!({
                 "tenant": "acme", "kind": "user", "name": "new", "subject": "user:new", "scopes": ["search"],
