@@ -1,12 +1,12 @@
 //! The engine: every tenant's current snapshot, and the one way to each.
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use arc_swap::ArcSwap;
+use rpds::HashTrieMapSync;
 
 use crate::{
     acl::Timestamp,
@@ -36,9 +36,8 @@ const ANALYZERS_MAX: usize = 4;
 ///     engine.search(request); // no such method: first say for whom
 /// }
 /// ```
-#[derive(Default)]
 pub struct Engine {
-    tenants: ArcSwap<HashMap<TenantId, Arc<Tenant>>>,
+    tenants: ArcSwap<HashTrieMapSync<TenantId, Arc<Tenant>>>,
     /// Held while the set of tenants changes.
     registry: Mutex<()>,
     /// Analyzers at rest. They remember words, so they serve what is written and never what is asked.
@@ -57,14 +56,20 @@ impl Engine {
     /// An engine without tenants.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with_options(EngineOptions::default())
     }
 
     /// An engine without tenants, with these settings.
     #[must_use]
     pub fn with_options(options: EngineOptions) -> Self {
         let builder = options.graph_rows_min.and_then(|_| Builder::start());
-        Self { options, builder, ..Self::default() }
+        Self {
+            tenants: ArcSwap::from_pointee(HashTrieMapSync::new_sync()),
+            registry: Mutex::new(()),
+            analyzers: Mutex::new(Vec::new()),
+            options,
+            builder,
+        }
     }
 
     /// Waits until every graph that was asked for is built. Searches do not need it.
@@ -78,14 +83,14 @@ impl Engine {
     pub fn create_tenant(&self, tenant: &TenantId, key: [u8; 32], epoch: u64) {
         let snapshot = ArcSwap::from_pointee(Snapshot::empty(key, epoch));
         self.change_tenants(|tenants| {
-            tenants.insert(tenant.clone(), Arc::new(Tenant { snapshot, writer: Mutex::new(()) }));
+            tenants.insert_mut(tenant.clone(), Arc::new(Tenant { snapshot, writer: Mutex::new(()) }));
         });
     }
 
     /// Forgets a tenant.
     pub fn drop_tenant(&self, tenant: &TenantId) {
         self.change_tenants(|tenants| {
-            tenants.remove(tenant);
+            tenants.remove_mut(tenant);
         });
     }
 
@@ -156,16 +161,22 @@ impl Engine {
         Some(self.tenants.load().get(tenant)?.snapshot.load_full())
     }
 
-    fn change_tenants(&self, change: impl FnOnce(&mut HashMap<TenantId, Arc<Tenant>>)) {
+    fn change_tenants(&self, change: impl FnOnce(&mut HashTrieMapSync<TenantId, Arc<Tenant>>)) {
         let _registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut tenants = HashMap::clone(&self.tenants.load());
+        let mut tenants = HashTrieMapSync::clone(&self.tenants.load());
         change(&mut tenants);
         self.tenants.store(Arc::new(tenants));
     }
 }
 
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl fmt::Debug for Engine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Engine({} tenants)", self.tenants.load().len())
+        write!(formatter, "Engine({} tenants)", self.tenants.load().size())
     }
 }

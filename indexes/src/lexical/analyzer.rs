@@ -1,4 +1,4 @@
-//! From text to terms: letters and digits, lower case, English stems.
+//! From text to terms: letters and digits, lower case, English stems; pairs of characters where a script has no spaces.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -8,6 +8,8 @@ use std::{
 use tantivy::tokenizer::{
     Language, LowerCaser, RawTokenizer, RemoveLongFilter, SimpleTokenizer, Stemmer, TextAnalyzer, TokenStream as _,
 };
+
+use crate::lexical::bigrams::Bigrams;
 
 /// Longer words are not words; they are left out, of passages and queries alike.
 const TERM_BYTES_MAX: usize = 64;
@@ -45,7 +47,8 @@ impl Default for Analyzer {
     fn default() -> Self {
         // The filter takes away what is not below its limit.
         let long = RemoveLongFilter::limit(TERM_BYTES_MAX + 1);
-        let cutter = TextAnalyzer::builder(SimpleTokenizer::default()).filter(long).filter(LowerCaser).build();
+        let cutter =
+            TextAnalyzer::builder(SimpleTokenizer::default()).filter(Bigrams).filter(long).filter(LowerCaser).build();
         let stemmer = TextAnalyzer::builder(RawTokenizer::default()).filter(Stemmer::new(Language::English)).build();
         let memory = Memory { stemmer, words: HashMap::new(), ids: HashMap::new(), terms: Vec::new() };
         Self { cutter, memory }
@@ -131,6 +134,8 @@ mod tests {
         check(&"x".repeat(64), &[(&"x".repeat(64), 1)], 1);
         check(&"x".repeat(65), &[], 0);
         check("Straße", &[("straße", 1)], 1);
+        check("鍵の交換 KEY交換", &[("key", 1), ("の交", 1), ("交換", 2), ("鍵の", 1)], 5);
+        check(&"漢".repeat(100), &[("漢漢", 99)], 99);
     }
 
     #[test]

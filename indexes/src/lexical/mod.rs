@@ -5,6 +5,7 @@
 //! because tantivy counts deleted documents and breaks ties by where they lie.
 
 pub(crate) mod analyzer;
+mod bigrams;
 pub(crate) mod bm25;
 mod inverted;
 mod packed;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 mod graphs;
+mod large;
 mod remembered;
 mod support;
 mod world;
