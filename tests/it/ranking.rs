@@ -93,7 +93,7 @@ fn a_restart_changes_no_answer() {
         match number % 4 {
             0 => drop(tenant.admin.delete(&path).expect(204)),
             1 => {
-                drop(tenant.admin.put(&format!("{path}/acl"), &json!({"allow": ["group:g1", "group:g9"]})).expect(200))
+                drop(tenant.admin.put(&format!("{path}/acl"), &json!({"allow": ["group:g1", "group:g9"]})).expect(200));
             }
             2 => drop(
                 tenant
