@@ -51,6 +51,7 @@ impl From<SearchError> for Problem {
         match error {
             SearchError::CredentialGone => Self::unauthenticated(),
             SearchError::Audit(error) => error.into(),
+            SearchError::VectorLength { .. } => Self::invalid("/vector", error.to_string()),
             SearchError::Unsettled | SearchError::Busy | SearchError::Stopping => Self::unavailable(error.to_string()),
             SearchError::Engine(ref engine) => {
                 tracing::error!(error = engine as &dyn std::error::Error, "a search failed");

@@ -1,11 +1,14 @@
 //! The search service: permit in, recorded answer out.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use ringfence_indexes::{Engine, EngineError, Selection};
+use ringfence_indexes::{Engine, EngineError, Selection, VectorSource};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
@@ -60,6 +63,14 @@ pub enum SearchError {
     /// 503: more searches wait already than will soon be served.
     #[error("too many searches are waiting: try again")]
     Busy,
+    /// 422: the query's vector has another length than those it would be compared with.
+    #[error("has {found} numbers, but the vectors it would be compared with have {expected}")]
+    VectorLength {
+        /// The length of the query's vector.
+        found: usize,
+        /// A length that would fit.
+        expected: usize,
+    },
     /// 401: the credential was revoked or ran out while the answer was made.
     #[error("the credential does not hold any more")]
     CredentialGone,
@@ -154,6 +165,7 @@ impl Searcher {
         for _ in 0..ATTEMPTS_MAX {
             let policies = Policies::for_caller(&self.catalog, caller);
             let reader = reader(caller, &policies.trusted(&query.collections, query.min_trust));
+            self.check_vector_length(&reader, query)?;
             let found = find(&self.engine, &self.embedder, &reader, query, self.clock.now())?;
             let hits = found.release(&policies, query.max_tokens);
             if !found.still_permitted(&self.engine, &reader, self.clock.now())? {
@@ -168,6 +180,29 @@ impl Searcher {
             return Ok(Answer::new(self.body(&reader, query, &found, hits), receipt));
         }
         Err(SearchError::Unsettled)
+    }
+
+    /// Refuses a vector that fits none of the readable collections with client vectors; where there are none it has nothing to fit.
+    ///
+    /// What is not readable has no part in this: the answer must not tell that it exists.
+    fn check_vector_length(&self, reader: &Reader, query: &Query) -> Result<(), SearchError> {
+        let Some(vector) = &query.vector else { return Ok(()) };
+        let found = vector.values().len();
+        let scope = self.engine.scope(&reader.subject, &reader.selection, self.clock.now())?;
+        let settings = self.catalog.collections(reader.subject.tenant());
+        let lengths = settings.values().filter(|settings| scope.may_read_collection(&settings.id));
+        let lengths: BTreeSet<usize> = lengths
+            .filter_map(|settings| match settings.embedding {
+                VectorSource::Client { dimensions } => Some(dimensions),
+                VectorSource::Builtin { .. } => None,
+            })
+            .collect();
+        match lengths.first() {
+            Some(expected) if !lengths.contains(&found) => {
+                Err(SearchError::VectorLength { found, expected: *expected })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn body(&self, reader: &Reader, query: &Query, found: &Found, hits: Vec<ReleasedHit>) -> SearchAnswer {

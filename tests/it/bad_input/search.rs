@@ -47,6 +47,11 @@ fn wrong_searches_are_refused_with_their_place() {
     for vector in [json!([]), json!([0, 0, 0, 0]), json!([1e39, 0, 0, 0]), json!("x"), json!([1, null])] {
         check(with("vector", vector), Code(422, "invalid_fields"));
     }
+    check(json!({"query": "keys", "collections": ["vectors"], "vector": [1, 2]}), At("/vector"));
+    check(json!({"query": "keys", "vector": [1, 2, 3, 4, 5]}), At("/vector"));
+    for fine in [json!({"vector": [1, 2, 3, 4]}), json!({"vector": [1, 2], "collections": ["strict"]})] {
+        user.search(&crate::harness::merged(json!({"query": "keys"}), &fine));
+    }
     // The longest query that is allowed is answered.
     user.search(&json!({"query": "é".repeat(4 * 1_024)}));
     fixture.assert_nothing_left();
