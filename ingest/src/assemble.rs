@@ -22,20 +22,30 @@ pub(crate) struct Cleaned {
     pub(crate) masked: Vec<(usize, RedactionKind)>,
 }
 
-/// Sanitises a text and masks its credentials.
+/// Rounds of sanitising and masking; honest text needs one, and one more to see that nothing is left.
+const ROUNDS_MAX: usize = 8;
+
+/// Sanitises a text and masks its credentials, in turn until neither has anything to do: a mask may bring its neighbours together into something new.
 pub(crate) fn clean(text: String, policy: SanitizePolicy) -> Result<Cleaned, SanitizerFailed> {
-    let sanitized = sanitize(text, policy)?;
-    let (mut draft, mut findings) = (sanitized.draft, sanitized.findings);
-    let matches = redact::find(draft.text(), &BTreeSet::new());
-    let mut masked = Vec::new();
-    for found in &matches {
-        let range = draft.origin(&found.range);
-        masked.push((range.start, found.kind));
-        findings.push(Finding { kind: FindingKind::Credential, action: Action::Masked, range });
+    let mut cleaned = Cleaned { draft: Draft::new(text), findings: Vec::new(), masked: Vec::new() };
+    for _ in 0..ROUNDS_MAX {
+        let sanitized = sanitize(cleaned.draft, policy)?;
+        cleaned.draft = sanitized.draft;
+        cleaned.findings.extend(sanitized.findings);
+        let matches = redact::find(cleaned.draft.text(), &BTreeSet::new());
+        if matches.is_empty() {
+            cleaned.findings = settle(cleaned.findings);
+            cleaned.masked.sort_unstable_by_key(|(at, _)| *at);
+            return Ok(cleaned);
+        }
+        for found in &matches {
+            let range = cleaned.draft.origin(&found.range);
+            cleaned.masked.push((range.start, found.kind));
+            cleaned.findings.push(Finding { kind: FindingKind::Credential, action: Action::Masked, range });
+        }
+        cleaned.draft.apply(&tidy(matches.iter().map(redact::Match::edit).collect()));
     }
-    let edits = matches.iter().map(redact::Match::edit).collect();
-    draft.apply(&tidy(edits));
-    Ok(Cleaned { draft, findings: settle(findings), masked })
+    Err(SanitizerFailed)
 }
 
 /// A prepared document under construction.

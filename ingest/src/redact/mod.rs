@@ -121,19 +121,35 @@ impl Match {
     }
 }
 
+/// Passes until nothing more is found; a mask may set free what stood beside it.
+const PASSES_MAX: usize = 6;
+
 /// Masks credentials, and of the personal data the given kinds.
 #[must_use]
 pub fn redact(text: &str, personal: &BTreeSet<RedactionKind>) -> Redacted {
-    let matches = find(text, personal);
+    let mut text = text.to_owned();
+    let mut kinds: Vec<RedactionKind> = Vec::new();
+    for _ in 0..PASSES_MAX {
+        let matches = find(&text, personal);
+        if matches.is_empty() {
+            break;
+        }
+        text = mask(&text, &matches);
+        kinds.extend(matches.into_iter().map(|found| found.kind));
+    }
+    Redacted { text, counts: count(kinds.into_iter()) }
+}
+
+fn mask(text: &str, matches: &[Match]) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut done = 0;
-    for found in &matches {
+    for found in matches {
         masked.push_str(&text[done..found.range.start]);
         masked.push_str(found.kind.placeholder());
         done = found.range.end;
     }
     masked.push_str(&text[done..]);
-    Redacted { text: masked, counts: count(matches.into_iter().map(|found| found.kind)) }
+    masked
 }
 
 /// Finds credentials, and of the personal data the given kinds, in order and apart from each other.

@@ -44,12 +44,11 @@ const GUARANTEES: [Detector; 2] = [control::detect, markup::detect];
 const INSTRUCTIONS: Detector = instruction::detect;
 
 /// Sanitises a text under a policy. Idempotent: a sanitised text comes through as it is.
-pub(crate) fn sanitize(text: String, policy: SanitizePolicy) -> Result<Sanitized, SanitizerFailed> {
-    catch_unwind(AssertUnwindSafe(|| run(text, policy))).unwrap_or(Err(SanitizerFailed))
+pub(crate) fn sanitize(draft: Draft, policy: SanitizePolicy) -> Result<Sanitized, SanitizerFailed> {
+    catch_unwind(AssertUnwindSafe(|| run(draft, policy))).unwrap_or(Err(SanitizerFailed))
 }
 
-fn run(text: String, policy: SanitizePolicy) -> Result<Sanitized, SanitizerFailed> {
-    let mut draft = Draft::new(text);
+fn run(mut draft: Draft, policy: SanitizePolicy) -> Result<Sanitized, SanitizerFailed> {
     let mut findings = Vec::new();
     let instructions = match policy {
         SanitizePolicy::Strip => Action::Stripped,

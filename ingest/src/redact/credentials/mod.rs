@@ -59,9 +59,11 @@ pub(super) fn find(text: &str, found: &mut Vec<Match>) {
         }
     }
     for captures in ASSIGNMENT.captures_iter(text) {
-        let name = captures.get(0).map_or("", |whole| whole.as_str());
-        if let Some(value) = captures.get(1).filter(|value| is_value(value.as_str()) && is_random(value.as_str())) {
-            push(assigned_kind(name), value.range());
+        let (Some(whole), Some(value)) = (captures.get(0), captures.get(1)) else { continue };
+        // A placeholder is named like a secret, and is none.
+        let masked = text[..whole.start()].ends_with("[redacted:");
+        if !masked && is_value(value.as_str()) && is_random(value.as_str()) {
+            push(assigned_kind(whole.as_str()), value.range());
         }
     }
     for captures in BEARER.captures_iter(text) {
@@ -79,13 +81,18 @@ fn assigned_kind(name: &str) -> RedactionKind {
 /// A key block up to its end line; without one, as far as lines look like a key.
 fn private_keys(text: &str, found: &mut Vec<Match>) {
     let mut done = 0;
+    let mut next_end = Some(0);
     for begin in PRIVATE_KEY.find_iter(text) {
         if begin.start() < done {
             continue;
         }
+        // One search ahead serves every opening before what it finds.
+        if next_end.is_some_and(|at| at < begin.end()) {
+            next_end = text[begin.end()..].find("-----END ").map(|at| begin.end() + at);
+        }
         let rest = &text[begin.end()..text.floor_char_boundary(begin.end() + 16_384)];
-        let closed = rest.find("-----END ").and_then(|at| {
-            let tail = &rest[at + 9..];
+        let closed = next_end.map(|at| at - begin.end()).filter(|at| at + 9 <= rest.len()).and_then(|at| {
+            let tail = &rest[at + 9..rest.floor_char_boundary(at + 80)];
             tail.find("-----").map(|end| at + 9 + end + 5)
         });
         let body =

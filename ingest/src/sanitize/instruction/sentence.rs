@@ -11,6 +11,11 @@ const SENTENCE_MAX_BYTES: usize = 700;
 /// A line shorter than this was not wrapped: the next one is a sentence of its own.
 const WRAPPED_LINE_BYTES: usize = 40;
 
+/// So many quotes, brackets and stops are taken to a sentence; a longer run is none.
+const CLOSERS_MAX: usize = 8;
+/// No word that is shortened with a dot is longer.
+const SHORT_FORM_BYTES: usize = 12;
+
 /// A sentence and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sentence {
@@ -150,9 +155,8 @@ fn stop_end(line: &str, at: usize, dot: bool) -> Option<usize> {
     let rest = &line[at..];
     let closers = rest
         .chars()
-        .take_while(|character| {
-            matches!(character, '"' | '\'' | ')' | ']' | '”' | '’' | '»' | '*' | '_' | '`' | '.' | '!' | '?')
-        })
+        .take(CLOSERS_MAX)
+        .take_while(|character| "\"')]”’»*_`.!?".contains(*character))
         .map(char::len_utf8)
         .sum::<usize>();
     let after = &rest[closers..];
@@ -195,6 +199,7 @@ fn gap_end(line: &str, offset: usize) -> Option<usize> {
 
 /// Whether a dot belongs to what stands before it: `e.g.`, `No.`, an initial.
 fn is_short_form(before: &str) -> bool {
+    let before = &before[before.ceil_char_boundary(before.len().saturating_sub(SHORT_FORM_BYTES))..];
     let word =
         before.rsplit(|character: char| !character.is_alphanumeric() && character != '.').next().unwrap_or_default();
     let single = word.chars().count() == 1 && word.starts_with(char::is_alphabetic);
