@@ -24,7 +24,7 @@ static HARD: LazyLock<Regex> = LazyLock::new(|| {
         r"\[(?:bos|eos|gmask|sop|eop)\]",
         r"</?(?:tool_call|tool_response|tool_calls|function_calls?|function_results?|tools_response)>",
         r"</?(?:antml|anthropic):[^<>\n]{0,80}>",
-        r"</?(?:antml)\b[^<>\n]{0,80}>",
+        r"</?(?:antml)(?-u:\b)[^<>\n]{0,80}>",
         r"<invoke name=[^<>\n]{0,80}>",
         r"</(?:context|contexts|documents?|document_contents?|document_content|search_results?|retrieved_documents?|untrusted[a-z_-]{0,20}|system|system_prompt|instructions?|user_query)\s?>",
         r"<{2,}\s?/?\s?rf\s?:[^>\n]{0,80}>*",
@@ -76,8 +76,17 @@ pub(crate) fn detect(text: &str) -> Vec<Edit> {
     edits
 }
 
+/// A line of plain letters holds no token, and most lines are that.
+fn may_hold(line: &str) -> bool {
+    let speaker = || {
+        let start = line.trim_start();
+        start.starts_with(['h', 'H', 'a', 'A', '#']) && line.contains(':')
+    };
+    !line.is_ascii() || line.contains(['<', '[']) || line.contains("---") || line.contains("gfence:") || speaker()
+}
+
 fn scan_line(line: &str, at: usize, in_code: bool, after_blank: bool, edits: &mut Vec<Edit>) {
-    if !line.is_ascii() || line.contains(['<', '[', ':']) || line.contains("---") {
+    if may_hold(line) {
         let folded = Folded::new(line.trim_end_matches('\n'));
         let mut found: Vec<Range<usize>> = HARD.find_iter(&folded.text).map(|token| token.range()).collect();
         if !in_code {

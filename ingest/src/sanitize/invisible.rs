@@ -27,13 +27,17 @@ pub(crate) fn detect(text: &str) -> Vec<Edit> {
 fn overrides(text: &str) -> Vec<Edit> {
     let mut edits: Vec<Edit> = Vec::new();
     let mut done = 0;
+    // One search ahead serves every override before what it finds.
+    let mut next_close = Some(0);
     for (at, _) in text.match_indices('\u{202e}') {
         if at < done {
             continue;
         }
-        let window = &text[at..text.floor_char_boundary(at + OVERRIDE_MAX_BYTES)];
-        if let Some(close) = window.find('\u{202c}') {
-            done = at + close + '\u{202c}'.len_utf8();
+        if next_close.is_some_and(|close| close < at) {
+            next_close = text[at..].find('\u{202c}').map(|close| at + close);
+        }
+        if let Some(close) = next_close.filter(|close| *close < at + OVERRIDE_MAX_BYTES) {
+            done = close + '\u{202c}'.len_utf8();
             edits.push(Edit::remove(at..done, FindingKind::BidiControl));
         }
     }

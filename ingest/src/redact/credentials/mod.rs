@@ -16,13 +16,14 @@ static WEB_TOKEN: LazyLock<Regex> =
     LazyLock::new(|| compile(r"(?-u:\b)ey[JI][A-Za-z0-9_-]{8,}\.[A-Za-z0-9_/-]{8,}(?:\.[A-Za-z0-9_/-]*)?"));
 
 /// `scheme://user:password@host`; the password is the group.
-static URL_PASSWORD: LazyLock<Regex> =
-    LazyLock::new(|| compile(r"\b[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/@<>\x22'`]{0,128}:([^\s/@<>\x22'`]{1,256})@"));
+static URL_PASSWORD: LazyLock<Regex> = LazyLock::new(|| {
+    compile(r"(?-u:\b)[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/@<>\x22'`]{0,128}:([^\s/@<>\x22'`]{1,256})@")
+});
 
 /// `AccountKey=…` and its like in connection strings.
 static CONNECTION: LazyLock<Regex> = LazyLock::new(|| {
     compile(
-        r"(?i)\b(?:AccountKey|SharedAccessKey|SharedAccessSignature|Password|Pwd)=([^\s;,\x22'<>`\[\]]{6,256})(?:;|$|\s|[\x22'])",
+        r"(?i)(?-u:\b)(?:AccountKey|SharedAccessKey|SharedAccessSignature|Password|Pwd)=([^\s;,\x22'<>`\[\]]{6,256})(?:;|$|\s|[\x22'])",
     )
 });
 

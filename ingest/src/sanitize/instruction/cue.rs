@@ -7,9 +7,10 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use crate::sanitize::instruction::{
+    disguise,
     fold::fold,
     lexicon,
-    prelude::{Classes, HEAD, START},
+    prelude::{Classes, DISGUISED, HEAD, START},
 };
 
 /// A cue in a sentence.
@@ -43,14 +44,18 @@ impl Lexicon {
         let mut merged: BTreeMap<String, Entry> = BTreeMap::new();
         for (classes, words) in groups {
             for word in words.split('|').map(str::trim).filter(|word| !word.is_empty()) {
-                let folded = fold(word.trim_end_matches('*'));
+                let folded = fold(word.trim_end_matches('*')).replace('¦', "|");
                 let bounded = folded.starts_with(|first: char| first.is_alphanumeric() && has_words(first));
-                let entry = merged.entry(folded).or_insert(Entry { whole: 0, stem: None, bounded });
-                entry.whole |= classes;
-                if word.ends_with('*') {
-                    entry.stem = Some(entry.stem.unwrap_or_default() | classes);
+                if word.contains(['ä', 'ö', 'ü', 'ß']) {
+                    let plain = word.replace('ä', "ae").replace('ö', "oe").replace('ü', "ue").replace('ß', "ss");
+                    let plain = fold(plain.trim_end_matches('*'));
+                    insert(&mut merged, plain, bounded, classes, word.ends_with('*'));
                 }
+                insert(&mut merged, folded, bounded, classes, word.ends_with('*'));
             }
+        }
+        for mark in disguise::marks() {
+            merged.entry(mark).or_insert(Entry { whole: 0, stem: None, bounded: false }).whole |= DISGUISED;
         }
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
@@ -58,6 +63,14 @@ impl Lexicon {
             .build(merged.keys())
             .expect("the lexicon is a constant and tested");
         Self { automaton, entries: merged.into_values().collect() }
+    }
+}
+
+fn insert(merged: &mut BTreeMap<String, Entry>, word: String, bounded: bool, classes: Classes, stem: bool) {
+    let entry = merged.entry(word).or_insert(Entry { whole: 0, stem: None, bounded });
+    entry.whole |= classes;
+    if stem {
+        entry.stem = Some(entry.stem.unwrap_or_default() | classes);
     }
 }
 

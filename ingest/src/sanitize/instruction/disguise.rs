@@ -2,37 +2,34 @@
 //!
 //! A disguise is undone only where its marks are seen, so that honest text is not read in ways nobody meant.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::borrow::Cow;
 
-use aho_corasick::AhoCorasick;
+/// Words that instructions cannot do without.
+const MARKS: [&str; 15] = [
+    "ignore",
+    "instruction",
+    "prompt",
+    "previous",
+    "disregard",
+    "assistant",
+    "system",
+    "answer",
+    "response",
+    "forget",
+    "reveal",
+    "override",
+    "password",
+    "respond",
+    "restriction",
+];
 
-/// Words that instructions cannot do without, as rot13 and backwards.
-static MARKS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    let words = [
-        "ignore",
-        "instruction",
-        "prompt",
-        "previous",
-        "disregard",
-        "assistant",
-        "system",
-        "answer",
-        "response",
-        "forget",
-        "reveal",
-        "override",
-        "password",
-        "respond",
-        "restriction",
-    ];
-    let rotated = words.iter().map(|word| rotate(word));
-    let reversed = words.iter().map(|word| word.chars().rev().collect());
-    let patterns: Vec<String> = rotated.chain(reversed).collect();
-    AhoCorasick::new(patterns).expect("the words are constants and tested")
-});
+/// The marks as rot13 and backwards, for the lexicon: where one is seen, a sentence is read in these ways too.
+pub(super) fn marks() -> impl Iterator<Item = String> {
+    MARKS.iter().flat_map(|word| [rotate(word), word.chars().rev().collect()])
+}
 
-/// Every way in which a sentence may have been meant; none for most.
-pub(super) fn readings(own: &str, folded: &str) -> Vec<String> {
+/// Every way in which a sentence may have been meant; none for most. `marked` says that the lexicon saw one of the [`marks`].
+pub(super) fn readings(own: &str, folded: &str, marked: bool) -> Vec<String> {
     let mut readings = Vec::new();
     if !own.is_ascii()
         && let Cow::Owned(plain) = unmixed(folded)
@@ -46,7 +43,7 @@ pub(super) fn readings(own: &str, folded: &str) -> Vec<String> {
     if let Some(joined) = joined(own) {
         readings.push(joined);
     }
-    if MARKS.is_match(folded) {
+    if marked {
         readings.push(rotate(folded));
         readings.push(folded.chars().rev().collect());
     }
@@ -152,6 +149,9 @@ fn unleet(folded: &str, one: char) -> String {
 /// Letters set apart by spaces, dots or dashes put together again: `i g n o r e` is `ignore`.
 /// Where no wider gap shows the words, the lexicon's own words are looked for in the run, and set apart.
 fn joined(own: &str) -> Option<String> {
+    if single_letters(own) < 5 {
+        return None;
+    }
     let characters: Vec<char> = own.chars().collect();
     let is_apart = |at: usize| {
         characters.get(at).is_some_and(|letter| letter.is_alphabetic())
@@ -171,6 +171,25 @@ fn joined(own: &str) -> Option<String> {
     }
     let wide = own.contains("  ");
     Some(if wide { joined.split_whitespace().collect::<Vec<_>>().join(" ") } else { set_apart(&joined) })
+}
+
+/// About how many letters stand alone between gaps; a letter beyond ASCII counts by its last byte.
+fn single_letters(own: &str) -> usize {
+    let is_gap = |byte: u8| matches!(byte, b' ' | b'.' | b'-' | b'_' | b'*' | 0xb7 | 0xa0);
+    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte >= 0x80;
+    let mut count = 0;
+    let mut run = 0;
+    for byte in own.bytes() {
+        if is_gap(byte) {
+            count += usize::from(run == 1);
+            run = 0;
+        } else if !is_letter(byte) {
+            run = 8;
+        } else if !(0x80..0xc0).contains(&byte) {
+            run += 1;
+        }
+    }
+    count
 }
 
 /// Sets the words of instructions apart in a run without spaces.
@@ -231,10 +250,14 @@ fn set_apart(run: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::readings;
-    use crate::sanitize::instruction::fold::fold;
+    use crate::sanitize::instruction::{cue::cues, fold::fold, prelude::DISGUISED};
+
+    fn marked(text: &str) -> bool {
+        cues(&fold(text), &mut Vec::new()) & DISGUISED != 0
+    }
 
     fn check(text: &str, expected: &str) {
-        let readings = readings(text, &fold(text));
+        let readings = readings(text, &fold(text), marked(text));
         assert!(readings.iter().any(|reading| reading.contains(expected)), "{text:?} gives {readings:?}");
     }
 
@@ -254,7 +277,7 @@ mod tests {
         for text in
             ["Our team name is 7h3 crew", "x1 y2 z3 and B2B", "Η Αθήνα είναι η πρωτεύουσα", "a b c", "Ответ на вопрос"]
         {
-            assert!(readings(text, &fold(text)).is_empty(), "{text:?}");
+            assert!(readings(text, &fold(text), marked(text)).is_empty(), "{text:?}");
         }
     }
 }

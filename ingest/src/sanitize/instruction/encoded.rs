@@ -26,25 +26,24 @@ pub(super) fn decoded(text: &str) -> Vec<Decoded> {
             found.push(Decoded { range: word, text: says });
         }
     }
-    for (is_part, decode) in SPACED {
-        for run in runs(text, *is_part) {
-            let own = &text[run.clone()];
-            if let Some(says) = decode(&own[..own.floor_char_boundary(RUN_MAX_BYTES)]).filter(|says| is_readable(says))
-            {
-                found.push(Decoded { range: run, text: says });
-            }
+    for (kind, run) in runs(text) {
+        let own = &text[run.clone()];
+        let says = SPACED[kind].1(&own[..own.floor_char_boundary(RUN_MAX_BYTES)]);
+        if let Some(says) = says.filter(|says| is_readable(says)) {
+            found.push(Decoded { range: run, text: says });
         }
     }
     found
 }
 
-/// Long words, without the quotes and brackets around them.
+/// Long words: what stands between white space, quotes and bars.
 fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
-    text.split(|character: char| character.is_whitespace() || matches!(character, '"' | '`' | '|'))
+    text.as_bytes()
+        .split(|byte| matches!(byte, b' ' | b'\n' | b'\t' | b'"' | b'`' | b'|'))
         .map(move |word| {
             let start = at;
-            at += word.len() + text[at + word.len()..].chars().next().map_or(0, char::len_utf8);
+            at += word.len() + 1;
             start..start + word.len()
         })
         .filter(|range| range.len() >= RUN_MIN_BYTES)
@@ -198,32 +197,53 @@ fn groups(word: &str, value: impl Fn(u8) -> Option<u8>) -> Option<String> {
     readable(bytes)
 }
 
-type IsPart = fn(u8) -> bool;
 type Decode = fn(&str) -> Option<String>;
 
 /// Runs that have spaces inside: which characters they are made of, and how they are decoded.
-const SPACED: &[(IsPart, Decode)] = &[
-    (|byte| matches!(byte, b'0' | b'1' | b' ' | b'\n'), binary),
-    (|byte| byte.is_ascii_hexdigit() || matches!(byte, b' ' | b':' | b'\n' | b'\\' | b'x' | b','), spaced_hexadecimal),
-    (|byte| matches!(byte, b'.' | b'-' | b'/' | b' ' | b'_' | b'|'), morse),
-    (|byte| byte.is_ascii_digit() || matches!(byte, b' ' | b','), decimal),
+const SPACED: [(&[u8], Decode); 4] = [
+    (b"01 \n", binary),
+    (b"0123456789abcdefABCDEFx \n:\\,", spaced_hexadecimal),
+    (b".-/ _|", morse),
+    (b"0123456789 ,", decimal),
 ];
 
-/// The runs of certain characters, trimmed, long enough to say something.
-fn runs(text: &str, is_part: fn(u8) -> bool) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut start = None;
-    for (at, byte) in text.bytes().chain(std::iter::once(b'?')).enumerate() {
-        match (start, is_part(byte)) {
-            (None, true) if byte != b' ' && byte != b'\n' => start = Some(at),
-            (Some(from), false) => {
-                if at - from >= RUN_MIN_BYTES * 2 {
-                    found.push(from..from + text[from..at].trim_end().len());
-                }
-                start = None;
-            }
-            _ => {}
+/// For each byte the kinds of runs that it can be a part of, a bit each.
+const PARTS: [u8; 256] = {
+    let mut parts = [0_u8; 256];
+    let mut kind = 0;
+    while kind < SPACED.len() {
+        let bytes = SPACED[kind].0;
+        let mut at = 0;
+        while at < bytes.len() {
+            parts[bytes[at] as usize] |= 1 << kind;
+            at += 1;
         }
+        kind += 1;
+    }
+    parts
+};
+
+/// The runs of each kind, trimmed, long enough to say something, in one pass.
+fn runs(text: &str) -> Vec<(usize, Range<usize>)> {
+    let mut found = Vec::new();
+    let mut starts = [0_usize; SPACED.len()];
+    let mut open = 0_u8;
+    for (at, byte) in text.bytes().chain(std::iter::once(b'?')).enumerate() {
+        let parts = PARTS[usize::from(byte)];
+        let closed = open & !parts;
+        let opened = if byte == b' ' || byte == b'\n' { 0 } else { parts & !open };
+        if closed | opened == 0 {
+            continue;
+        }
+        for (kind, start) in starts.iter_mut().enumerate() {
+            if closed >> kind & 1 == 1 && at - *start >= RUN_MIN_BYTES * 2 {
+                found.push((kind, *start..*start + text[*start..at].trim_end().len()));
+            }
+            if opened >> kind & 1 == 1 {
+                *start = at;
+            }
+        }
+        open = open & parts | opened;
     }
     found
 }

@@ -33,7 +33,7 @@ pub(super) fn tongue(folded: &str, accents: usize) -> Tongue {
     let (mut words, mut english) = (0, 0);
     for word in folded.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()) {
         words += 1;
-        english += usize::from(ENGLISH.contains(&word));
+        english += usize::from(word.len() <= 5 && ENGLISH.contains(&word));
     }
     if words < WORDS_MIN {
         Tongue::Unclear
@@ -56,5 +56,5 @@ pub(super) fn is_english(tongues: impl Iterator<Item = Tongue>) -> bool {
             Tongue::Unclear => {}
         }
     }
-    english >= 3 && foreign * 4 <= english + 3
+    english >= 3 && foreign * 3 <= english * 2 + 1
 }

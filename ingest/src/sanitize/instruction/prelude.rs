@@ -1,7 +1,7 @@
 //! The classes of cues, for the files that are made of them: the lexicon and the rules.
 
 /// A set of classes, one bit each.
-pub(super) type Classes = u64;
+pub(super) type Classes = u128;
 
 macro_rules! classes {
     ($($(#[$doc:meta])* $name:ident)*) => { classes!(@ 0; $($(#[$doc])* $name)*); };
@@ -77,6 +77,8 @@ classes! {
     TOOL
     /// Developer mode, DAN, jailbreak.
     MODE
+    /// Modes that honest software has too.
+    WEAK_MODE
     /// Without restrictions, unfiltered.
     FREE
     /// You are now; from now on you.
@@ -133,6 +135,10 @@ classes! {
     WHAT
     /// Recommend, rate, rank, approve.
     RECOMMEND
+    /// A token of a chat template, or a tag that poses as one.
+    TEMPLATE
+    /// A word of instructions in rot13 or backwards.
+    DISGUISED
     /// A string in quotes opens here.
     QUOTE
     /// Given above: `session`, `document`, `conversation`.

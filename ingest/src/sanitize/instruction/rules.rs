@@ -106,6 +106,10 @@ pub(super) const RULES: &[Rule] = &[
         5,
         &[one(IGNORE).starting(), one(PRIOR | ALL).within(2), one(REPLY | PRINT | REVEAL | VERB).within(4)],
     ),
+    rule(Override, 5, &[one(IGNORE), one(INSTRUCTION).within(3)]),
+    rule(Override, 7, &[one(IGNORE).starting(), one(PRIOR).within(2), one(REPLY | REVEAL).within(3)]),
+    rule(Override, 7, &[one(PRIOR).starting(), one(IGNORE).within(2), one(REPLY | REVEAL).within(6)]),
+    rule(Override, 8, &[one(PRIOR), one(INSTRUCTION).within(4), one(SUPERSEDE).within(6)]),
     rule(Override, 10, &[one(COMMANDEER)]),
     rule(Override, 8, &[one(SUPERSEDE), one(ALL | PRIOR | YOUR).within(2), one(INSTRUCTION | PROMPT).within(4)]),
     rule(Override, 5, &[one(SUPERSEDE), one(ALL | PRIOR | YOUR).within(2), one(RULE | PRIOR).within(4)]),
@@ -116,7 +120,7 @@ pub(super) const RULES: &[Rule] = &[
     // you are now …
     rule(Role, 5, &[one(BECOME).starting()]),
     rule(Role, 3, &[one(BECOME)]),
-    rule(Role, 8, &[one(BECOME), one(AI | MODE | FREE).within(7)]),
+    rule(Role, 8, &[one(BECOME), one(AI | MODE | WEAK_MODE | FREE).within(7)]),
     rule(Role, 6, &[one(BECOME), one(AGENT | TOOL | AUTHORITY).within(5)]),
     rule(Role, 8, &[one(PRETEND), one(AI).within(5), one(FREE).within(14)]),
     rule(Role, 7, &[one(PRETEND), one(FREE | MODE).within(8)]),
@@ -177,14 +181,15 @@ pub(super) const RULES: &[Rule] = &[
     rule(Steer, 4, &[one(MUST), one(REPLY).within(1)]),
     rule(Steer, 5, &[one(REPLY).starting(), one(QUOTE).within(2)]),
     rule(Steer, 2, &[one(REPLY | PRINT).starting()]),
-    rule(Steer, 4, &[one(INSTEAD), one(READING | ANSWER).within(3)]),
+    rule(Trigger, 4, &[one(INSTEAD), one(READING | ANSWER).within(3)]),
     rule(Steer, 6, &[one(RECOMMEND), one(RECOMMEND).within(12)]),
     rule(Steer, 3, &[one(RECOMMEND)]),
     rule(Steer, 4, &[one(TELL).starting(), one(USER).within(1)]),
     rule(Steer, 3, &[one(MUST), one(TELL).within(1), one(USER).within(2)]),
     rule(Steer, 4, &[one(NOT), one(REPLY | READING).within(2), one(USER | RULE).within(3)]),
     rule(Wording, 2, &[one(EXACTLY), one(QUOTE).within(1)]),
-    rule(Wording, 2, &[one(REPLY | PRINT), one(QUOTE).within(4)]),
+    rule(Wording, 2, &[one(REPLY), one(QUOTE).within(4)]),
+    rule(Wording, 1, &[one(PRINT), one(QUOTE).within(4)]),
     rule(Wording, 1, &[one(EXACTLY)]),
     // when summarising; before answering; if the user asks
     rule(
@@ -201,6 +206,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(Trigger, 4, &[one(WHEN), one(USER).within(2), one(ASK).within(3)]),
     rule(Trigger, 4, &[one(USER), one(ASK).within(2), one(REPLY | TELL).within(8)]),
     rule(Trigger, 3, &[one(HENCEFORTH)]),
+    rule(Trigger, 7, &[one(IF_ASKED), one(INSTEAD).within(14)]),
     rule(Trigger, 5, &[one(IF_ASKED), one(REPLY | PRINT | TELL).within(6)]),
     // reveal your system prompt
     rule(Leak, 10, &[one(REVEAL).starting(), one(PROMPT).within(6)]),
@@ -209,10 +215,11 @@ pub(super) const RULES: &[Rule] = &[
     rule(Leak, 8, &[one(REVEAL), one(YOUR).within(3), one(SECRET).within(2)]),
     rule(Leak, 8, &[one(WHAT), one(YOUR).within(3), one(PROMPT | INSTRUCTION | SECRET).within(2)]),
     rule(Leak, 8, &[one(WHAT), one(PROMPT).within(5)]),
-    rule(Leak, 7, &[one(REVEAL).starting(), one(CHAT).within(6)]),
-    rule(Leak, 3, &[one(REVEAL).starting(), one(SECRET).within(6)]),
+    rule(Leak, 6, &[one(REVEAL | PUT | PRINT).starting(), one(CHAT).within(6)]),
+    rule(Leak, 2, &[one(REVEAL).starting(), one(SECRET).within(6)]),
     rule(Leak, 6, &[one(YOUR), one(SECRET).within(2), one(REVEAL | ASK | WHAT).within(4)]),
     rule(Leak, 4, &[one(SECRET), one(REVEAL).within(4), one(ASK).within(3)]),
+    rule(Leak, 3, &[one(WHAT), one(SECRET).within(6)]),
     rule(Leak, 2, &[one(PROMPT)]),
     // send the conversation to …; call the tool
     rule(Tool, 9, &[one(SEND), one(CHAT).within(8), one(PLACE).within(10)]),
@@ -222,6 +229,12 @@ pub(super) const RULES: &[Rule] = &[
     rule(Tool, 6, &[one(CALL).starting(), one(TOOL).within(2), one(SEND | PLACE | SECRET | CHAT | ALL).within(10)]),
     rule(Tool, 4, &[one(CALL).starting(), one(TOOL).within(2)]),
     rule(Tool, 3, &[one(CALL), one(TOOL).within(2)]),
+    rule(
+        Tool,
+        7,
+        &[one(SEND).starting(), one(ALL).within(2), one(MATTER | SECRET | CHAT).within(3), one(PLACE).within(6)],
+    ),
+    rule(Tool, 7, &[one(SECRET | CHAT), one(SEND).within(3), one(PLACE).within(5)]),
     rule(Tool, 4, &[one(ACTIVE)]),
     // SYSTEM: …; new instructions; end of document
     rule(
@@ -242,6 +255,15 @@ pub(super) const RULES: &[Rule] = &[
     rule(Notice, 5, &[one(END).starting(), one(SESSION | INSTRUCTION | PROMPT).within(2)]),
     rule(Notice, 2, &[one(NOTICE).starting().heading()]),
     rule(Notice, 4, &[one(SUSPICIOUS)]),
+    rule(Notice, 4, &[one(TEMPLATE)]),
+    rule(
+        Notice,
+        6,
+        &[
+            one(TEMPLATE),
+            one(IGNORE | REPLY | PRINT | VERB | REVEAL | PUT | YOU | AUTHORITY | MUST | NOTICE | SUSPICIOUS).within(8),
+        ],
+    ),
     // do not tell the user
     rule(Secrecy, 5, &[one(SECRETLY), one(USER | INSTRUCTION | NOTICE).within(6)]),
     rule(Secrecy, 3, &[one(SECRETLY)]),
@@ -253,5 +275,5 @@ pub(super) const RULES: &[Rule] = &[
     rule(Decode, 6, &[one(DECODE), one(YOUR).within(10), one(ANSWER).within(2)]),
     rule(Decode, 2, &[one(DECODE)]),
     rule(Manner, 2, &[one(YOU), one(MUST).within(1)]),
-    rule(Manner, 1, &[one(VERB | REPLY | PRINT | PUT | REVEAL | IGNORE | SEND).starting()]),
+    rule(Manner, 1, &[one(VERB | REPLY | PRINT | PUT | REVEAL | IGNORE | SEND | CALL).starting()]),
 ];

@@ -2,7 +2,7 @@
 
 use crate::sanitize::instruction::{
     cue::Cue,
-    prelude::{ABOUT, Classes, MENTION},
+    prelude::{ABOUT, COMMANDEER, Classes, MENTION},
     rules::{FAMILIES, Family, Part, RULES},
 };
 
@@ -39,7 +39,11 @@ pub(super) fn score(cues: &[Cue], union: Classes) -> Score {
     }
     let of = |family: Family| best[family as usize];
     let announcing = of(Family::Override).max(of(Family::Notice)).max(of(Family::Address)).max(of(Family::Role));
-    let mention = if union & MENTION != 0 { MENTION_COSTS } else { 0 };
+    let mention = match (union & MENTION != 0, union & COMMANDEER != 0) {
+        (false, _) => 0,
+        (true, true) => MENTION_COSTS - 2,
+        (true, false) => MENTION_COSTS,
+    };
     Score {
         points: best.iter().sum::<u16>().saturating_sub(mention),
         overrides: of(Family::Override).max(of(Family::Role)) >= of(Family::Steer).max(of(Family::Leak)).max(5),

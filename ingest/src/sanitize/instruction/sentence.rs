@@ -24,6 +24,8 @@ pub(super) struct Sentence {
     pub(super) paragraph: u32,
     /// Whether it is a line of fenced code.
     pub(super) in_code: bool,
+    /// Whether it has no stop and the next line may go on with it.
+    pub(super) goes_on: bool,
 }
 
 /// Cuts a text into its sentences, in order.
@@ -64,8 +66,14 @@ impl Cutter<'_> {
             self.push(at..at + line.len(), true);
             return;
         }
-        if starts_anew(content) || content.starts_with(char::is_uppercase) {
+        if starts_anew(content) {
             self.close(at);
+        } else if self.open.is_some() && content.starts_with(char::is_uppercase) {
+            // Perhaps a new sentence, perhaps a name at the beginning of a line.
+            self.close(at);
+            if let Some(last) = self.found.last_mut() {
+                last.goes_on = true;
+            }
         }
         let row = content.starts_with('|');
         let start = self.open.take().unwrap_or(at);
@@ -131,7 +139,9 @@ impl Cutter<'_> {
             Some(last) if !says_something && !range.is_empty() && last.paragraph == self.paragraph => {
                 last.range.end = range.end;
             }
-            _ if says_something => self.found.push(Sentence { range, paragraph: self.paragraph, in_code }),
+            _ if says_something => {
+                self.found.push(Sentence { range, paragraph: self.paragraph, in_code, goes_on: false });
+            }
             _ => {}
         }
     }
@@ -189,12 +199,28 @@ const OPENINGS: [&str; 13] = [
 /// The end of a gap within a line that sets sentences apart: two spaces before a capital, or one before an opening.
 fn gap_end(line: &str, offset: usize) -> Option<usize> {
     let rest = &line[offset + 1..];
-    let wide = line[..offset].ends_with(' ') && rest.starts_with(char::is_uppercase);
-    let before = line[..offset].trim_end();
-    let breaks = before.ends_with(|last: char| last.is_alphanumeric() || matches!(last, ')' | '`' | ']' | '|' | '>'));
-    let opening = rest.starts_with(|first: char| matches!(first, 'A'..='Z' | '<'))
-        && OPENINGS.iter().any(|own| rest.starts_with(own));
-    (wide || (breaks && opening && before.contains(' '))).then_some(offset + 1)
+    if rest.starts_with(is_other_script)
+        && line[..offset].ends_with(|last: char| last.is_ascii())
+        && line[..offset].contains(' ')
+    {
+        return Some(offset + 1);
+    }
+    if !rest.starts_with(|first: char| first.is_uppercase() || first == '<') {
+        return None;
+    }
+    let wide = line[..offset].ends_with(' ') && !rest.starts_with('<');
+    let opening = || {
+        let before = line[..offset].trim_end();
+        let breaks =
+            before.ends_with(|last: char| last.is_alphanumeric() || matches!(last, ')' | '`' | ']' | '|' | '>'));
+        breaks && before.contains(' ') && OPENINGS.iter().any(|own| rest.starts_with(own))
+    };
+    (wide || opening()).then_some(offset + 1)
+}
+
+/// Letters of scripts that share no sentence with Latin ones.
+const fn is_other_script(letter: char) -> bool {
+    matches!(letter, '\u{400}'..='\u{52f}' | '\u{590}'..='\u{6ff}' | '\u{900}'..='\u{eff}' | '\u{3040}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
 }
 
 /// Whether a dot belongs to what stands before it: `e.g.`, `No.`, an initial.

@@ -8,8 +8,8 @@ use crate::sanitize::instruction::{
     fold::fold_into,
     foreign::{Tongue, is_english, tongue},
     prelude::{
-        ASK, CALL, Classes, DECODE, EXACTLY, IGNORE, PRETEND, PRINT, PUT, REPLY, REVEAL, SECRET, SEND, START, USER,
-        VERB, WHAT, YOU, YOUR,
+        ASK, CALL, Classes, DECODE, DISGUISED, EXACTLY, IGNORE, PRETEND, PRINT, PUT, REPLY, REVEAL, SECRET, SEND,
+        START, USER, VERB, WHAT, YOU, YOUR,
     },
     score::{NEEDED, NEEDED_BESIDE, Score, score},
     sentence::Sentence,
@@ -20,8 +20,10 @@ const GAP_SENTENCES: usize = 3;
 const GAP_BYTES: usize = 400;
 /// An announcement takes at most so many of the following sentences along.
 const FOLLOWERS: usize = 6;
+/// A command that is not longer goes with the instruction behind it: "Translate nothing."
+const SHORT_COMMAND_BYTES: usize = 48;
 /// Points for being in another language than the document, if the words could be a request.
-const FOREIGN_POINTS: u16 = 4;
+const FOREIGN_POINTS: u16 = 5;
 
 /// What is to become of a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub(super) enum Verdict {
 struct Look {
     score: Score,
     union: Classes,
+    /// Begins as a command does.
+    begins: bool,
     /// Begins as a command does, or speaks to someone.
     commands: bool,
     /// Ends with a colon: what follows belongs to it.
@@ -110,7 +114,7 @@ fn look(text: &str, sentences: &[Sentence]) -> Vec<Look> {
         fold_into(own, &mut folded);
         let mut look = look_at(own, &folded, &mut cues);
         if look.score.points < NEEDED {
-            for reading in disguise::readings(own, &folded) {
+            for reading in disguise::readings(own, &folded, look.union & DISGUISED != 0) {
                 let meant = look_at(own, &reading, &mut cues);
                 if meant.score.points >= NEEDED - 1 && meant.score.points > look.score.points {
                     look = Look { disguised: true, ..meant };
@@ -142,30 +146,33 @@ fn look_at(own: &str, folded: &str, cues: &mut Vec<Cue>) -> Look {
             && first.classes & (VERB | REPLY | PRINT | REVEAL | PUT | SEND | CALL) != 0
     });
     let speaks = union & (YOU | YOUR | ASK | EXACTLY) != 0;
-    Look { score: score(cues, union), union, commands: begins || speaks, opens, disguised: false, accents }
+    Look { score: score(cues, union), union, begins, commands: begins || speaks, opens, disguised: false, accents }
 }
 
 /// Gives points to sentences in another language than their document that may be requests.
 fn add_foreign(text: &str, sentences: &[Sentence], looks: &mut [Look]) {
     const REQUESTS: [Classes; 8] =
         [YOU | YOUR, ASK | VERB, WHAT, SECRET, REPLY | REVEAL | PRINT, IGNORE, PRETEND, USER];
-    if looks.iter().all(|look| look.accents < 2) {
+    let requests = |look: &Look| REQUESTS.iter().filter(|classes| look.union & **classes != 0).count();
+    let may_ask = |look: &Look| look.accents >= 2 && (requests(look) >= 1 || look.score.points >= 3);
+    if !looks.iter().any(may_ask) {
         return;
     }
     let mut folded = String::new();
-    let mut tongue_of = |sentence: &Sentence, look: &Look| {
-        fold_into(&text[sentence.range.clone()], &mut folded);
-        tongue(&folded, look.accents)
-    };
-    let tongues: Vec<Tongue> =
-        sentences.iter().zip(looks.iter()).map(|(sentence, look)| tongue_of(sentence, look)).collect();
+    let tongues: Vec<Tongue> = sentences
+        .iter()
+        .zip(looks.iter())
+        .map(|(sentence, look)| {
+            fold_into(&text[sentence.range.clone()], &mut folded);
+            tongue(&folded, look.accents)
+        })
+        .collect();
     if !is_english(tongues.iter().copied()) {
         return;
     }
     for (look, tongue) in looks.iter_mut().zip(tongues) {
-        let requests = REQUESTS.iter().filter(|classes| look.union & **classes != 0).count();
-        if matches!(tongue, Tongue::Latin | Tongue::Script) && (requests >= 1 || look.score.points >= 3) {
-            let signs = u16::try_from(requests).unwrap_or(u16::MAX);
+        if matches!(tongue, Tongue::Latin | Tongue::Script) && may_ask(look) {
+            let signs = u16::try_from(requests(look)).unwrap_or(u16::MAX);
             look.score.points += FOREIGN_POINTS + signs;
         }
     }
@@ -194,8 +201,10 @@ fn grow(sentences: &[Sentence], looks: &[Look], verdicts: &mut [Verdict]) {
         for next in index + 1..sentences.len().min(index + 1 + FOLLOWERS) {
             let near = sentences[next].paragraph == sentences[last].paragraph
                 || (looks[last].opens && sentences[next].paragraph == sentences[last].paragraph + 1);
-            let belongs =
-                looks[next].score.points >= NEEDED_BESIDE || looks[last].opens || (open && looks[next].commands);
+            let belongs = looks[next].score.points >= NEEDED_BESIDE
+                || looks[last].opens
+                || sentences[last].goes_on
+                || (open && looks[next].commands);
             if near && looks[last].opens && sentences[next].in_code && !sentences[last].in_code {
                 take_block(sentences, next, verdict, verdicts);
                 break;
@@ -208,9 +217,16 @@ fn grow(sentences: &[Sentence], looks: &[Look], verdicts: &mut [Verdict]) {
             last = next;
         }
         let mut first = index;
-        while let Some(before) = first.checked_sub(1) {
-            let near = sentences[before].paragraph == sentences[first].paragraph;
-            if !near || verdicts[before] != Verdict::Stays || looks[before].score.points < NEEDED_BESIDE + 1 {
+        while let Some(before) = first.checked_sub(1).filter(|before| verdicts[*before] == Verdict::Stays) {
+            let apart = sentences[first].paragraph - sentences[before].paragraph;
+            let points = looks[before].score.points;
+            let short_command = looks[before].begins && sentences[before].range.len() <= SHORT_COMMAND_BYTES;
+            let leads = match apart {
+                0 => points > NEEDED_BESIDE || short_command || sentences[before].goes_on,
+                1 => points > NEEDED_BESIDE + 1,
+                _ => false,
+            };
+            if !leads {
                 break;
             }
             verdicts[before] = verdict;

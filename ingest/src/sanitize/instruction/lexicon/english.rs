@@ -21,15 +21,15 @@ pub(super) const GROUPS: &[Group] = &[
         "ai developer*|ai engineer*|ai research*|ai generation|ai generated|ai-generated|ai safety|ai application*|ai product*|ai compan*|ai communit*|ai tool*|ai feature*|llm-generated|llm application*|llm provider*|llm app*|llm-powered|ai-powered|generative ai|gen ai|openai|anthropic|gpt-*",
     ),
     (YOU, "you|u|you're|yourself|thou|ye"),
-    (YOUR, "your|ur|thy"),
+    (YOUR, "your|ur|thy|my"),
     (
         IGNORE,
-        "ignore*|ignoring|disregard*|forget|forgets|forgetting|override|overrides|overriding|overrule*|bypass*|neglect|overlook|discard|dismiss|set aside|put aside|throw away|throw out|cancel|erase|clear out|wipe|drop|pay no attention to|pay no heed to|do not follow|don't follow|dont follow|never follow|stop following|no longer follow|do not obey|don't obey|stop obeying|do not comply with|do not adhere to|cease following|leave out|leave aside|not bound by|no longer bound by|not subject to|no longer subject to|break free from|do away with|stop answering|you are free from|abandon|suspend|violate",
+        "ignore*|ignoring|disregard*|forget|forgets|forgetting|override|overrides|overriding|overrule*|bypass*|neglect|overlook|discard|dismiss|set aside|put aside|throw away|throw out|cancel|erase|clear out|wipe|drop|pay no attention to|pay no heed to|do not follow|don't follow|dont follow|never follow|stop following|no longer follow|do not obey|don't obey|stop obeying|do not comply with|do not adhere to|cease following|leave out|leave aside|not bound by|no longer bound by|not subject to|no longer subject to|break free from|do away with|stop answering|you are free from|abandon|suspend|violate|circumvent|ignore",
     ),
     (IGNORE, "reset"),
     (
         PRIOR,
-        "previous|previously|prior|above|earlier|preceding|foregoing|former|original|initial|existing|pre-existing|preexisting|past|before this|came before|come before|given before|so far|up to this point|up until now|until now|you were given|you were told|you have been given|you've been given|you received|you have received|i gave you|i told you|been told|given to you|safety|ethical|content|moral|hidden",
+        "previous|previously|prior|above|earlier|preceding|foregoing|former|original|initial|existing|pre-existing|preexisting|past|before this|came before|come before|given before|so far|up to this point|up until now|until now|you were given|you were told|you have been given|you've been given|you received|you have received|i gave you|i told you|been told|given to you|safety|ethical|content|moral|hidden|we discussed|we talked about|was wir besprochen haben|de lo que hablamos",
     ),
     (ALL, "all|any|every|each|everything|anything|entire|whole|other|these|those|such|system|developer"),
     (
@@ -38,7 +38,7 @@ pub(super) const GROUPS: &[Group] = &[
     ),
     (
         RULE,
-        "rule|rules|command|commands|request|requests|context|constraint|constraints|restriction|restrictions|policy|policies|protocol|protocols|task|tasks|question|questions|query|queries|orders|training|limitations|boundaries|filters|scoring|criteria|objective|objectives|goal|goals|manual scoring",
+        "rule|rules|command|commands|request|requests|context|constraint|constraints|restriction|restrictions|policy|policies|protocol|protocols|task|tasks|question|questions|query|queries|orders|training|limitations|boundaries|filters|scoring|criteria|objective|objectives|goal|goals|manual scoring|safety checks|checks|confirmations|verification|safety rules",
     ),
     (
         MATTER,
@@ -46,7 +46,7 @@ pub(super) const GROUPS: &[Group] = &[
     ),
     (
         PROMPT,
-        "system prompt*|system-prompt*|system_prompt*|systemprompt*|initial prompt*|initial instructions|original prompt|hidden prompt*|secret prompt*|your prompt|your prompts|pre-prompt|preprompt|meta prompt|base prompt|master prompt|developer prompt|context window|words above|text above this|above this message|see above this message|sentences above|everything above|hidden instructions|secret instructions|your instructions|your system instructions|your guidelines|your directives|your rules|your initial|your configuration|operating instructions|custom instructions|instructions you were given|instructions you have been given|instructions you received|prompt you were given|instructions that you were given|what were you told|first sentence of your",
+        "system prompt*|system-prompt*|system_prompt*|systemprompt*|initial prompt*|initial instructions|original prompt|hidden prompt*|secret prompt*|your prompt|your prompts|pre-prompt|preprompt|meta prompt|base prompt|master prompt|developer prompt|context window|words above|text above this|above this message|see above this message|sentences above|everything above|hidden instructions|secret instructions|your instructions|your system instructions|your guidelines|your directives|your rules|your initial|your configuration|operating instructions|custom instructions|instructions you were given|instructions you have been given|instructions you received|prompt you were given|instructions that you were given|what were you told|first sentence of your|the words above|the text above|the sentences above|the instructions above|the exact initial prompt|initial question",
     ),
     (
         0,
@@ -54,7 +54,7 @@ pub(super) const GROUPS: &[Group] = &[
     ),
     (
         REVEAL,
-        "reveal*|show|print|output|repeat|display|disclose|leak|dump|expose|share|list|paste|tell me|give me|tell us|quote|recite|restate|divulge|write out|spell out|summarize|summarise|translate|send|email|echo|return|extract|copy|confess|hand over|provide|go line by line|encode|append|include",
+        "reveal*|show|print|output|repeat|display|disclose|leak|dump|expose|share|list|paste|tell me|give me|tell us|quote|recite|restate|divulge|write out|spell out|summarize|summarise|translate|send|echo|extract|confess|hand over|go line by line|encode",
     ),
     (WHAT, "what is|what are|what was|what were|what's|which is|tell me what"),
     (
@@ -94,7 +94,7 @@ pub(super) const GROUPS: &[Group] = &[
     (INSTEAD, "instead|instead of|rather than|in place of|in lieu of|other than"),
     (
         READING,
-        "summarizing|summarising|summarize this|summarise this|summarize the|summarise the|answering|responding|replying|processing this|reading this|reading these|read this|read these|sees this|see this|analyzing this|analysing this|evaluating this|reviewing this|translating this|citing|quoting|answer the|answer any|answer a|answer questions|continuing|proceeding|asked to summarize|asked to summarise|asked to answer|asked about|asked for a summary|draws on|drawing on|cites this|using this|uses this|based on this|process this|processes this|reads this|encounter this|encountering this|about this page|about this document|about this article|concerning this|you read|you see this|you answer|you respond|you reply|you process|you summarize|you summarise|solve the task|evaluate this|continue with the task|continuing with the task|the usual answer|a normal answer|a normal response|describing it|generating a response|generating an answer",
+        "summarizing|summarising|summarize this|summarise this|summarize the|summarise the|answering|responding|replying|processing this|reading this|reading these|read this|read these|sees this|see this|analyzing this|analysing this|evaluating this|reviewing this|translating this|citing|quoting|answer the|answer any|answer a|answer questions|asked to summarize|asked to summarise|asked to answer|asked about|asked for a summary|draws on|drawing on|cites this|using this|uses this|based on this|process this|processes this|reads this|encounter this|encountering this|about this page|about this document|about this article|concerning this|you read|you see this|you answer|you respond|you reply|you process|you summarize|you summarise|solve the task|evaluate this|continue with the task|continuing with the task|the usual answer|a normal answer|a normal response|describing it|generating a response|generating an answer",
     ),
     (
         PUT,
@@ -114,7 +114,7 @@ pub(super) const GROUPS: &[Group] = &[
     ),
     (
         PLACE,
-        "http://|https://|www.|ftp://|hxxp|webhook*|attacker|evil|external server|external address|collector|this address|the following address|this url|the following url|this link|the following link|@gmail.com|@evil*|email address|@*",
+        "http://|https://|www.|ftp://|hxxp|webhook*|attacker|evil|external server|external address|collector|this address|the following address|this url|the following url|this link|the following link|@gmail.com|@evil*|email address|@*|externally|outside server|third-party server|to an external",
     ),
     (CALL, "call|invoke|execute|run|use|trigger|launch"),
     (
@@ -122,12 +122,16 @@ pub(super) const GROUPS: &[Group] = &[
         "tool|tools|function call|plugin|send_email|delete_file|delete_document|http_post|http_get|fetch_url|send_message|read_file|write_file|run_command|execute_code|execute_command|transfer_funds|send_money|post_message|create_user|http_request|web_search|browser tool|email tool|shell tool|tool call|tool_call",
     ),
     (
+        WEAK_MODE,
+        "test mode|training mode|maintenance mode|debug mode|debugging mode|diagnostic mode|admin mode|administrator mode|experimental features",
+    ),
+    (
         MODE,
-        "developer mode|dev mode|debug mode|debugging mode|admin mode|administrator mode|god mode|sudo mode|root mode|dan mode|jailbreak mode|unrestricted mode|maintenance mode|diagnostic mode|test mode|training mode|opposite mode|chaos mode|unfiltered mode|experimental features|evil mode|safe mode off|override mode|privileged mode|jailbroken|debugger mode|operating in developer|administrative privileges",
+        "developer mode|dev mode|god mode|sudo mode|root mode|dan mode|jailbreak mode|unrestricted mode|opposite mode|chaos mode|unfiltered mode|evil mode|safe mode off|override mode|privileged mode|jailbroken|debugger mode|operating in developer|administrative privileges",
     ),
     (
         FREE,
-        "no restrictions|without restrictions|without any restrictions|without restriction|no limits|without limits|without limit|no limitations|without limitations|no filter|no filters|without filter|without filters|without any filter|unrestricted|unfiltered|uncensored|no rules|without rules|no guidelines|no longer bound|not bound by|not subject to any|free of all|free from all|free of any|free from any|no content policy|no ethical|no moral|without censorship|no censorship|ignore all safety|no guardrails|without guardrails|unbound|anything goes|allow all content|comply with every request|comply with all requests|answer any question|answer every question|answer everything|respond to everything|safety protocols disabled|filters disabled|restrictions lifted|restrictions removed|restrictions are lifted|restrictions do not apply|guidelines do not apply|rules do not apply|rules don't apply|policy does not apply|do anything|can do anything|unconstrained|without refusing|never refuse|unrestrained imagination|all boundaries|do not apply here",
+        "no restrictions|without restrictions|without any restrictions|without restriction|no limits|without limits|without limit|no limitations|without limitations|no filter|no filters|without filter|without filters|without any filter|unrestricted|unfiltered|uncensored|no rules|without rules|no guidelines|no longer bound|not bound by|not subject to any|free of all|free from all|free of any|free from any|no content policy|no ethical|no moral|without censorship|no censorship|no guardrails|without guardrails|unbound|anything goes|allow all content|comply with every request|comply with all requests|answer any question|answer every question|answer everything|respond to everything|safety protocols disabled|filters disabled|restrictions lifted|restrictions removed|restrictions are lifted|restrictions do not apply|guidelines do not apply|rules do not apply|rules don't apply|policy does not apply|do anything|can do anything|unconstrained|without refusing|never refuse|unrestrained imagination|all boundaries|do not apply here",
     ),
     (
         BECOME,
@@ -163,7 +167,7 @@ pub(super) const GROUPS: &[Group] = &[
     ),
     (
         IF_ASKED,
-        "if asked|when asked|whenever asked|if questioned|when questioned|if queried|when queried|if anyone asks|if someone asks|when someone asks|when anyone asks|if they ask",
+        "if asked|when asked|whenever asked|if questioned|when questioned|if queried|when queried|if anyone asks|if someone asks|when someone asks|when anyone asks|if they ask|if asked to|if you are asked to|if you are told to|when asked to|if told to|if you're asked to|whenever you are asked|if you are asked",
     ),
     (
         SNIPPET,
@@ -174,7 +178,7 @@ pub(super) const GROUPS: &[Group] = &[
         MUST,
         "must|should|have to|has to|need to|needs to|required to|shall|always|ought to|make sure to|make sure you|be sure to|ensure|ensure to|ensure you|ensure that you|it is crucial|it is important that you|it is crucial you|remember to|mandatory|are instructed to|are requested to|are to|will",
     ),
-    (NEW, "new|updated|real|actual|true|revised|current|additional|special|secret|correct|only|primary|latest|core"),
+    (NEW, "new|updated|revised|additional|special|secret|latest"),
     (END, "end of|end|start of|beginning of|begin|close of|[/"),
     (
         SESSION,
@@ -191,7 +195,7 @@ pub(super) const GROUPS: &[Group] = &[
     (FOR, "to|for"),
     (
         SUPERSEDE,
-        "supersede|supersedes|superseded|superseding|take precedence|takes precedence|override all|overrides all|overrides any|replace all|replaces all|replaces any|replaces your|overrides your|outranks|have priority over|has priority over|higher priority than|nullify|nullifies|invalidate|invalidates|void all|are void|are obsolete|regardless of what|regardless of any|regardless of your|regardless of pre-existing|regardless of previous|no longer apply|no longer applies|have changed|has changed",
+        "supersede|supersedes|superseded|superseding|take precedence|takes precedence|override all|overrides all|overrides any|replace all|replaces all|replaces any|replaces your|overrides your|outranks|have priority over|has priority over|higher priority than|nullify|nullifies|invalidate|invalidates|void all|are void|are obsolete|regardless of what|regardless of any|regardless of your|regardless of pre-existing|regardless of previous|no longer apply|no longer applies|have changed|has changed|are compromised|is compromised|no longer valid|are outdated|is outdated|are invalid|are hereby",
     ),
     (
         IF_YOU_ARE,
@@ -199,11 +203,11 @@ pub(super) const GROUPS: &[Group] = &[
     ),
     (
         COMMANDEER,
-        "do anything now|task that i gave you|task i gave you|tasks i gave you|this is an important message from me|your new task|your new instructions|your new instruction|your new directive|your new goal|your new objective|your new mission|your new purpose|your real task|your actual task|your true task|your only task|new system prompt|new instructions from|updated instructions for you|giving you instructions|giving you the instructions|gave you instructions|i forgot to ask you|mission, should you accept|ignore the above|ignore everything above|disregard the above|disregard everything above|forget everything above|forget everything before|ignore all of the above|forget the above|ignore what i said|ignore the user|disregard the user|ignore the rest of this|disregard the rest of this|ignore all other|ignore any other instructions|disregard all info|ignore prior|ignore previous|disregard previous|disregard prior|forget previous|forget all previous|forget your instructions|forget your previous|ignore your instructions|ignore your previous|ignore your guidelines|ignore your programming|ignore your rules|jailbreak yourself|obey me|you must obey|you will obey|answer: task complete|task complete.|important message from me|before you can solve the task",
+        "do anything now|task that i gave you|task i gave you|tasks i gave you|this is an important message from me|your new task|your new instructions|your new instruction|your new directive|your new goal|your new objective|your new mission|your new purpose|your real task|your actual task|your true task|your only task|new system prompt|new instructions from|updated instructions for you|giving you instructions|giving you the instructions|gave you instructions|i forgot to ask you|mission, should you accept|ignore the above|ignore everything above|disregard the above|disregard everything above|forget everything above|forget everything before|ignore all of the above|forget the above|ignore what i said|ignore the user|disregard the user|ignore the rest of this|disregard the rest of this|ignore all other|ignore any other instructions|disregard all info|ignore prior|ignore previous|disregard previous|disregard prior|forget previous|forget all previous|forget your instructions|forget your previous|ignore your instructions|ignore your previous|ignore your guidelines|ignore your programming|ignore your rules|jailbreak yourself|obey me|you must obey|you will obey|answer: task complete|task complete.|important message from me|before you can solve the task|skip all safety|bypass all safety|ignore all safety|disable all safety",
     ),
     (
         SUSPICIOUS,
-        "[admin|admin request|[system|[rest-of-document]|chain of thought result|hide this|pre-verified|i want you to|hacked|pwned|note to self|this is a test of|as part of a training exercise|as part of a test|test pipeline|for testing purposes|system malfunction|to enable debugging|for academic purposes|authorized by|authorised by|pre-authorized|pre-authorised|end of user|end user input|begin new|</system>|<system>|ai-readable|machine-readable instruction*|standing directive|standing instruction|this is not optional|non-negotiable|overrides this|highest priority|top priority|follow instruction|core instruction|you may not deviate|prove you are",
+        "chain of thought result|hide this|pre-verified|i want you to|hacked|pwned|note to self|this is a test of|as part of a training exercise|as part of a test|test pipeline|for testing purposes|system malfunction|to enable debugging|for academic purposes|authorized by|authorised by|pre-authorized|pre-authorised|end of user|end user input|begin new|ai-readable|machine-readable instruction*|standing directive|standing instruction|this is not optional|non-negotiable|overrides this|highest priority|top priority|follow instruction|core instruction|you may not deviate|prove you are|user is an admin|user is authorized|user is clearly authorized|user has granted permission|has granted permission|special case|priority task|new task|i have verified this|i have determined that|i already established|policy changed|policies changed|policy has changed|rules have changed|rules changed|access policy changed|exempt from the usual",
     ),
     (
         ABOUT,
@@ -211,7 +215,7 @@ pub(super) const GROUPS: &[Group] = &[
     ),
     (
         MENTION,
-        "attack|attacks|attacker|attackers|injection|injections|prompt injection*|jailbreak|jailbreaks|jailbreaking|vulnerabilit*|adversarial|adversary|malicious|exploits|red team*|detector*|benchmark*|phishing|mitigat*|defens*|technique|techniques|as an example|an example of|for example|for instance|e.g.|such as|users on reddit|the model|can be considered|may indicate|an attempt to|attempts to|tries to|trying to|tricks the|trick the|quote*|says:",
+        "attack|attacks|attacker|attackers|injection|injections|prompt injection*|jailbreak|jailbreaks|jailbreaking|vulnerabilit*|adversarial|adversary|red team*|detector*|benchmark*|phishing|mitigat*|defens*|technique|techniques|as an example|an example of|for example|for instance|e.g.|such as|users on reddit|the model|can be considered|may indicate|an attempt to|attempts to|tries to|trying to|tricks the|trick the|quote*",
     ),
     (ACTIVE, "javascript:|onerror=|onload=|document.cookie|console.log(|?q=[|?d={|<svg/onload|?data=|](javascript"),
     (
@@ -223,6 +227,10 @@ pub(super) const GROUPS: &[Group] = &[
     (
         RECOMMEND,
         "recommend hiring|hire|highly recommended|immediate hire|rate|rank|score|approve|endorse|best candidate|most qualified|the best choice|positive review|give a positive|focus exclusively on|focus only on|report only|output:|only positive|top recommendation|supremely qualified|extremely qualified|accept this paper|give it a high|exceeds all requirements|exceptional match|the only choice",
+    ),
+    (
+        TEMPLATE,
+        "<¦im_start¦>|<¦im_end¦>|<¦endoftext¦>|<¦system¦>|<¦user¦>|<¦assistant¦>|<¦start_header_id¦>|<¦eot_id¦>|[inst]|[/inst]|<<sys>>|<</sys>>|<start_of_turn>|</s>|<system>|</system>|[system]|[/system]|[system|[admin|<admin>|<instruction>|<instructions>|</instruction>|</instructions>|<information>|<important>|<tool_result>|<function_results>|<system_prompt>|<system-reminder>|<assistant>|[/system_prompt]|### instruction|### system|<thinking>|<reasoning>|<scratchpad>",
     ),
     (QUOTE, "\""),
 ];

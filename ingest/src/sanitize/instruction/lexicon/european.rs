@@ -256,4 +256,37 @@ pub(super) const GROUPS: &[Group] = &[
     (FREE, "bez ograniczeń|utan begränsningar|utan restriktioner|sınırsız|kısıtlama olmadan|kısıtlamasız"),
     (EXACTLY, "tylko|wyłącznie|endast|bara|sadece|yalnızca|doar"),
     (AI, "asystent*|model językowy|språkmodell*|yapay zeka*|asistan*"),
+    // Questions, notices and requests of these languages
+    (
+        WHAT,
+        "was ist|wie lautet|wie lauten|welche|quel est|quelle est|quels sont|quelles sont|quoi|qu'est-ce|cuál es|cuál|cuáles|qué|qual è|quali sono|qual é|quais são|wat is|wat zijn|какой|какая|каков|какие|что такое|jaki jest|jakie są|co to|vad är|nedir",
+    ),
+    (
+        ASK,
+        "könnten sie|könntest du|können sie|kannst du|pourriez-vous|pouvez-vous|peux-tu|podrías|puedes|podría|puoi|potresti|può|você pode|poderia|kun je|kunt u|можете|можешь|могли бы|пожалуйста",
+    ),
+    (
+        SUSPICIOUS,
+        "note système|note du système|systemhinweis*|systemmeldung*|nota di sistema|nota del sistema|aviso del sistema|mensaje del sistema|nota do sistema|системное уведомление|systeemmelding*",
+    ),
+    (
+        FREE,
+        "no se aplican|no aplican|non si applicano|nicht gelten|gelten nicht|não se aplicam|ne s'appliquent|unrestricted",
+    ),
+    (
+        PRIOR,
+        "qui précède|ce qui précède|lo anterior|quanto sopra|ciò che ti è stato detto|lo que te dijeron|was dir gesagt wurde|ce qu'on vous a dit|ci-devant",
+    ),
+    (AI, "als assistent|als ki|comme assistant|como asistente|como assistente|en tant qu'assistant|en tant qu'ia"),
+    (
+        INSTRUCTION,
+        "sicherheitsregel*|reglas de seguridad|regole di sicurezza|regras de segurança|règles de sécurité|правила безопасности",
+    ),
+    (SECRET, "passwort*|geheimschlüssel|zugangsdaten|geheimen schlüssel|heslo|hasło|şifre|wachtwoord*"),
+    (SEND, "sende|schicke|envía|envoie|envoyez|invia|envie|stuur|отправь*|отправьте"),
+    (
+        CHAT,
+        "kundendaten|kundenliste|données clients|datos de clientes|lista de clientes|dati dei clienti|dados dos clientes|данные клиентов",
+    ),
+    (YOUR, "de notre|unseres|notre"),
 ];

@@ -1,6 +1,6 @@
 //! The words that cues are made of, by language.
 //!
-//! Entries are separated by `|`; `*` at the end marks a stem. An entry without classes is an exception: it wins over the shorter entries that it contains.
+//! Entries are separated by `|`; `*` at the end marks a stem, and `¦` stands for a bar. An entry without classes is an exception: it wins over the shorter entries that it contains.
 
 mod english;
 mod european;
