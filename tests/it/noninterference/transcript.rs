@@ -157,9 +157,19 @@ impl<'p> Transcript<'p> {
             0 => "/v1/collections".to_owned(),
             1 => format!("/v1/collections/{}", self.any(&["handbook", "wiki", "closed", "hidden1", "absent"])),
             2 => document_path(self.any(&["closed", "hidden0", "absent"]), "d1"),
+            3 => return self.simulate(),
             _ => document_path(collection, &id),
         };
         Step::Ask(Ask { method: "GET", path, demands_revision: self.roll(10) == 0, ..Ask::default() })
+    }
+
+    /// What another ACL would open and close. Whom to look at is named: the directory is not a document, and is seen whole by who may change it.
+    fn simulate(&mut self) -> Step {
+        let (collection, id) = self.known();
+        let acl = acl(&rule(&mut self.dice));
+        let principals = ["user:ann", "user:kim", "group:eng", "group:staff", "group:board", "everyone"];
+        let form = json!({"collection": collection, "document_id": id, "acl": acl, "principals": principals});
+        Step::Ask(Ask::json("POST", "/v1/acl:simulate".to_owned(), &form))
     }
 
     fn pages(&mut self) -> Step {
