@@ -48,7 +48,7 @@ fn clients_that_stop_are_closed_and_nobody_else_waits() {
         assert_eq!(user.found("signing keys"), ["d"]);
         slowest = slowest.max(asked.elapsed());
     }
-    assert!(slowest < Duration::from_secs(2), "a search took {slowest:?} beside slow clients");
+    assert!(slowest < Duration::from_secs(5), "a search took {slowest:?} beside slow clients");
     for (number, mut stream) in slow.into_iter().enumerate() {
         let mut rest = Vec::new();
         // A reset closes as well as an end.
