@@ -15,7 +15,7 @@ usage: cargo xtask <command>
   check                   what CI runs: format, lints, documentation, licences, then test
   test [filter]           install what the tests need, then run every test (or those whose name contains the filter)
   deep <name> [arg…]      the long form of the tests whose name contains <name> (optimised, RINGFENCE_DEEP=1)
-  bench [name] [arg…]     the benchmarks under benches/, or one of them; further arguments go to the benchmark
+  bench [name] [arg…]     the benchmarks, or one of them; further arguments go to the benchmark
   help                    this text";
 
 fn main() -> ExitCode {

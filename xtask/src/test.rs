@@ -25,30 +25,41 @@ pub(crate) fn deep(name: &str, rest: &[&str]) -> Result<(), Failure> {
     count(&mut command)
 }
 
-/// The benchmarks, or the one that the first argument names.
+/// The folders of benchmarks and their packages.
+const BENCHES: [(&str, &str); 3] =
+    [("benches", "ringfence"), ("indexes/benches", "ringfence-indexes"), ("ingest/benches", "ringfence-ingest")];
+
+/// The benchmarks, or the one that the first argument names; further arguments go to it.
 pub(crate) fn bench(arguments: &[&str]) -> Result<(), Failure> {
-    let folder = process::root().join("benches");
-    let entries = std::fs::read_dir(&folder).map_err(|error| format!("no benchmarks in `benches/`: {error}"))?;
-    let mut names: Vec<String> = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".rs").map(str::to_owned))
-        .collect();
-    names.sort();
+    let all: Vec<(String, &str)> =
+        BENCHES.iter().flat_map(|(folder, package)| names(folder).into_iter().map(|name| (name, *package))).collect();
     let (chosen, rest) = match arguments.split_first() {
-        Some((first, rest)) if names.iter().any(|name| name == first) => (vec![(*first).to_owned()], rest),
-        Some((first, _)) if !first.starts_with('-') => {
-            return Err(format!("no benchmark `{first}`; there are: {}", names.join(", ")));
+        Some((first, rest)) if !first.starts_with('-') => {
+            let chosen: Vec<_> = all.iter().filter(|(name, _)| name == first).cloned().collect();
+            if chosen.is_empty() {
+                let names: Vec<_> = all.iter().map(|(name, _)| name.as_str()).collect();
+                return Err(format!("no benchmark `{first}`; there are: {}", names.join(", ")));
+            }
+            (chosen, rest)
         }
-        _ => (names, arguments),
+        _ => (all, arguments),
     };
-    if chosen.is_empty() {
-        return Err("no benchmarks in `benches/`".to_owned());
+    for (name, package) in &chosen {
+        run(cargo(&["bench", "--locked", "--package", package, "--bench", name, "--"]).args(rest))?;
     }
-    let mut command = cargo(&["bench", "--locked", "--package", "ringfence"]);
-    for name in &chosen {
-        command.args(["--bench", name]);
-    }
-    run(command.arg("--").args(rest))
+    Ok(())
+}
+
+/// The benchmarks of a folder: a file each, or a folder with a `main.rs`.
+fn names(folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(process::root().join(folder)).into_iter().flatten().flatten();
+    let name = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().to_str()?.to_owned();
+        if entry.path().join("main.rs").is_file() { Some(name) } else { name.strip_suffix(".rs").map(str::to_owned) }
+    };
+    let mut names: Vec<String> = entries.filter_map(name).collect();
+    names.sort();
+    names
 }
 
 /// Runs a test command and closes with one line that a person or a program can rely on.

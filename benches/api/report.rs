@@ -1,8 +1,4 @@
-//! What the benchmarks share: a real server on a random port, a bare client, figures.
-
-pub(crate) mod client;
-pub(crate) mod server;
-pub(crate) mod workload;
+//! Arguments in, figures out.
 
 use std::time::Duration;
 

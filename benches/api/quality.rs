@@ -2,9 +2,7 @@
 //!
 //! A collection is a folder with `corpus.jsonl` (`_id`, `title`, `text`), `queries.jsonl` (`_id`, `text`) and `qrels.tsv` (query, document, grade), the form of BEIR. None is part of this project.
 //!
-//! `cargo xtask bench quality --data FOLDER [--data2 FOLDER]`
-
-mod common;
+//! `cargo xtask bench api quality --data FOLDER [--data2 FOLDER]`
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,8 +10,14 @@ use std::{
     path::Path,
 };
 
-use common::{argument, client::Client, say, server::Server, workload::Dice};
 use serde_json::{Value, json};
+
+use crate::{
+    client::Client,
+    report::{argument, say},
+    server::Server,
+    workload::Dice,
+};
 
 const GROUPS: usize = 12;
 const PEOPLE: usize = 6;
@@ -24,7 +28,7 @@ struct Test {
     grades: HashMap<String, BTreeMap<String, f64>>,
 }
 
-fn main() {
+pub(crate) fn run() {
     let folders = [argument("--data", String::new()), argument("--data2", String::new())];
     let folders: Vec<&Path> = folders.iter().filter(|folder| !folder.is_empty()).map(Path::new).collect();
     if folders.is_empty() {

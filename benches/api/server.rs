@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::{net::TcpListener, sync::oneshot};
 
-use super::client::Client;
+use crate::client::Client;
 
 /// A running server; dropped, it stops and its data goes.
 pub(crate) struct Server {
@@ -38,7 +38,8 @@ impl Server {
                 let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
                 let address = listener.local_addr().expect("an address");
                 ready.send((address, key.expose_secret().to_owned())).expect("the benchmark waits");
-                http::run(app, listener, None, async { drop(stopped.await) }).await;
+                let stopped = http::run(app, listener, None, async { drop(stopped.await) }).await;
+                stopped.expect("the server ran until it was stopped");
             });
         });
         let (address, operator_key) = started.recv().expect("the server starts");

@@ -3,20 +3,18 @@
 //! One tenant, client vectors, a document a chunk, 300 classes, users who may read from a thousandth to most of it.
 //! The baseline in the same run is a plain scan: every permitted vector compared in f32 by one thread, without HTTP, words, audit or policy.
 //!
-//! `cargo xtask bench serving --chunks 100000 --dimensions 384 --seed 7 --questions 400`
-
-mod common;
+//! `cargo xtask bench api serving --chunks 100000 --dimensions 384 --seed 7 --questions 400`
 
 use std::{net::SocketAddr, thread, time::Duration};
 
-use common::{
-    argument,
+use serde_json::{Value, json};
+
+use crate::{
     client::Client,
-    now, percentile, resident_mib, say,
+    report::{argument, now, percentile, resident_mib, say},
     server::Server,
     workload::{Question, User, Workload},
 };
-use serde_json::{Value, json};
 
 /// The bounds of the buckets: shares of the tenant's chunks that a user may read.
 const BUCKETS: [(f64, f64, &str); 4] =
@@ -24,7 +22,7 @@ const BUCKETS: [(f64, f64, &str); 4] =
 /// Lines of one batch request.
 const BATCH_LINES: usize = 2_000;
 
-fn main() {
+pub(crate) fn run() {
     let (chunks, dimensions) = (argument("--chunks", 100_000_usize), argument("--dimensions", 384_usize));
     let questions = argument("--questions", 400_usize);
     let mut workload = Workload::new(argument("--seed", 7_u64), dimensions);
@@ -104,7 +102,9 @@ fn ask(client: &mut Client, question: &Question) -> usize {
 fn report(label: &str, users: usize, asked: &[Question], corpus: &[(usize, Vec<f32>)], address: SocketAddr, key: &str) {
     let mut client = Client::new(address, key);
     // Once unmeasured: the first question of a user resolves the scope that later ones find again.
-    asked.iter().for_each(|question| drop(ask(&mut client, question)));
+    asked.iter().for_each(|question| {
+        ask(&mut client, question);
+    });
     let (mut times, mut scans, mut short) = (Vec::new(), Vec::new(), 0);
     for question in asked {
         let start = now();
@@ -150,7 +150,9 @@ fn throughput(asked: &[Question], address: SocketAddr, key: &str) {
         for _ in 0..2 {
             scope.spawn(|| {
                 let mut client = Client::new(address, key);
-                asked.iter().for_each(|question| drop(ask(&mut client, question)));
+                asked.iter().for_each(|question| {
+                    ask(&mut client, question);
+                });
             });
         }
     });
