@@ -29,8 +29,8 @@ static DEFINITION: LazyLock<Regex> = LazyLock::new(|| {
 /// An image by reference: `![alt][label]`, `![label][]`, `![label]`.
 static IMAGE_REFERENCE: LazyLock<Regex> = LazyLock::new(|| compile(r"!\[([^\[\]\n]*)\](?:\[([^\[\]\n]*)\])?"));
 
-/// An address in angle brackets.
-static AUTOLINK: LazyLock<Regex> = LazyLock::new(|| compile(r"<([a-zA-Z][a-zA-Z0-9+.-]{1,31}:[^\s<>]*)>"));
+/// An address in angle brackets; `<io::Error>` is a path of a program and no address.
+static AUTOLINK: LazyLock<Regex> = LazyLock::new(|| compile(r"<([a-zA-Z][a-zA-Z0-9+.-]{1,31}:(?:[^\s<>:][^\s<>]*)?)>"));
 
 fn compile(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the patterns are constants and tested")
@@ -195,6 +195,7 @@ mod tests {
             "<div style=\"display:none\" id=\"modal-template\">x</div>",
             "<img src=\"team.jpg\" alt=\"The team\">",
             "use the `<script>` tag, or `<img src=...>`",
+            "impl From<io::Error> for OurError, Vec<std::string::String>",
             "a[i](x) and f[0] (note) Vec<u8>",
             "```html\n<script>x</script>\n```",
         ];
