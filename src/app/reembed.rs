@@ -85,8 +85,9 @@ async fn move_document(
     let (mut document, _) = writer.load_document(tenant, before.clone()).await?;
     let embedder = Arc::clone(embedder);
     let embedded = tokio::task::spawn_blocking(move || {
+        let info = Arc::clone(&document.info);
         for chunk in &mut document.chunks {
-            chunk.vector = embedder.embed_passage(&chunk.prepared);
+            chunk.vector = embedder.embed_passage(info.title.as_ref(), &chunk.prepared);
         }
         document
     });

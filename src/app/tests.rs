@@ -23,7 +23,7 @@ fn allow(name: &str) -> Acl {
 fn document(app: &App, number: usize) -> DocumentWrite {
     let text = format!("passage {number} about the rotation of keys. ").repeat(number % 7 * 12 + 1);
     let prepared = prepare(Source { title: None, content: Content::Text(text) }, &PrepareOptions::default()).unwrap();
-    let place = |prepared| DocumentChunk { vector: app.embedder.embed_passage(&prepared), prepared };
+    let place = |prepared| DocumentChunk { vector: app.embedder.embed_passage(None, &prepared), prepared };
     DocumentWrite {
         tenant: tenant(),
         collection: CollectionId::new("wiki").unwrap(),

@@ -6,7 +6,7 @@
 
 use model2vec_rs::model::StaticModel;
 use ringfence_indexes::Vector;
-use ringfence_ingest::PreparedChunk;
+use ringfence_ingest::{PreparedChunk, UntrustedText};
 
 const TOKENIZER: &[u8] = include_bytes!("../../assets/potion-base-8M-int8/tokenizer.json");
 const WEIGHTS: &[u8] = include_bytes!("../../assets/potion-base-8M-int8/model.safetensors");
@@ -14,6 +14,8 @@ const CONFIG: &[u8] = include_bytes!("../../assets/potion-base-8M-int8/config.js
 
 /// Tokens of one text that are read. A chunk has far fewer; the bound is for what a client cuts by itself.
 const TOKENS_MAX: usize = 2048;
+/// What of a passage is embedded, as part of the fingerprint: another recipe gives other vectors.
+const RECIPE: &[u8] = b"title, headings, text";
 
 /// Turns texts into unit vectors.
 pub struct Embedder {
@@ -38,7 +40,7 @@ impl Embedder {
         for part in [TOKENIZER, WEIGHTS, CONFIG] {
             hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
         }
-        hasher.update(&(TOKENS_MAX as u64).to_le_bytes());
+        hasher.update(&(TOKENS_MAX as u64).to_le_bytes()).update(RECIPE);
         Ok(Self { model, fingerprint: hasher.finalize().to_hex().to_string() })
     }
 
@@ -48,11 +50,13 @@ impl Embedder {
         texts.iter().map(|text| self.embed_one(text)).collect()
     }
 
-    /// Embeds a passage with the headings above it. The one recipe, for ingest and for a later change of the model.
+    /// Embeds a passage with its document's title and the headings above it: a passage from the middle of a text seldom names what it is about.
+    /// The one recipe, for ingest and for a later change of the model.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the text becomes numbers")]
-    pub fn embed_passage(&self, passage: &PreparedChunk) -> Option<Vector> {
-        self.embed_one(&format!("{}\n{}", passage.heading(), passage.text().expose_untrusted()))
+    pub fn embed_passage(&self, title: Option<&UntrustedText>, passage: &PreparedChunk) -> Option<Vector> {
+        let title = title.map_or("", UntrustedText::expose_untrusted);
+        self.embed_one(&format!("{title}\n{}\n{}", passage.heading(), passage.text().expose_untrusted()))
     }
 
     /// How long each vector is.

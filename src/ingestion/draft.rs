@@ -127,11 +127,14 @@ pub fn draft(
     let prepared = prepare(Source { title, content }, &options)?;
     // What is held back stays out of every index, whatever the parser made of it.
     let passages = if prepared.quarantine.is_some() { Vec::new() } else { prepared.chunks };
+    let title = prepared.title;
+    let place = |chunk| place(chunk, title.as_ref(), vectors.as_deref(), embedder);
+    let chunks = passages.into_iter().map(place).collect();
     Ok(Draft {
-        title: prepared.title,
+        title,
         uri: labels.uri,
         metadata: labels.metadata,
-        chunks: passages.into_iter().map(|chunk| place(chunk, vectors.as_deref(), embedder)).collect(),
+        chunks,
         content_hash,
         findings: prepared.findings,
         removed: prepared.removed,
@@ -179,10 +182,15 @@ fn check_vector(values: &[f32], expected: usize) -> Result<Vector, EngineError> 
     Vector::new(values.to_vec())
 }
 
-fn place(prepared: PreparedChunk, client: Option<&[Vector]>, embedder: &Embedder) -> DocumentChunk {
+fn place(
+    prepared: PreparedChunk,
+    title: Option<&UntrustedText>,
+    client: Option<&[Vector]>,
+    embedder: &Embedder,
+) -> DocumentChunk {
     let vector = match client {
         Some(vectors) => usize::try_from(prepared.ordinal()).ok().and_then(|index| vectors.get(index)).cloned(),
-        None => embedder.embed_passage(&prepared),
+        None => embedder.embed_passage(title, &prepared),
     };
     DocumentChunk { prepared, vector }
 }
