@@ -19,6 +19,7 @@ use crate::{
     audit::{Actor, AuditError, AuditLog, SyncMode},
     authn::{Authenticator, DevelopmentIssuer, KeyHasher, KeyKind, KeyRecord, Keyring, NewKey},
     authz::Scopes,
+    cage::{Cage, Protection},
     catalog::Catalog,
     clock::Clock,
     commit::{CommitError, Committer, CommitterParts, Write, WriteRequest},
@@ -59,6 +60,8 @@ pub struct App {
     pub authenticator: Arc<Authenticator>,
     /// The one writer.
     pub committer: Arc<Committer>,
+    /// Where documents are parsed.
+    pub cage: Arc<Cage>,
     /// Held as long as the data directory is used.
     _lock: Arc<File>,
 }
@@ -98,6 +101,12 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The parser's worker cannot be started.
+    #[error("the worker that parses documents cannot be started")]
+    Worker(#[source] io::Error),
+    /// `require_sandbox` demands more than this kernel gives.
+    #[error("`require_sandbox` is set, but {0}")]
+    Sandbox(String),
     /// There is no data directory.
     #[error("there is no data directory `{}`; run `ringfence init` first", .0.display())]
     NotInitialised(PathBuf),
@@ -135,6 +144,7 @@ impl App {
     /// [`StartError`] says what cannot be opened.
     pub async fn open(config: Config, clock: Arc<Clock>, entropy: Arc<Entropy>) -> Result<Arc<Self>, StartError> {
         let mut issuers = config.check().map_err(ConfigError::from)?;
+        let cage = Arc::new(open_cage(&config).await?);
         let data_dir = &config.data_dir;
         if !MasterKey::exists(data_dir) {
             return Err(StartError::NotInitialised(data_dir.clone()));
@@ -181,6 +191,7 @@ impl App {
             audit,
             authenticator,
             committer,
+            cage,
             _lock: lock,
         }))
     }
@@ -233,6 +244,21 @@ impl App {
             .await
             .unwrap_or_else(|panic| Err(AuditError::Unavailable(io::Error::other(panic))))
     }
+}
+
+/// Starts the first worker, and says what it cannot be kept from.
+async fn open_cage(config: &Config) -> Result<Cage, StartError> {
+    let cage = Cage::open(config.worker_program.clone()).await.map_err(StartError::Worker)?;
+    let missing: Vec<&str> = cage.protections().missing().map(Protection::absence).collect();
+    if config.require_sandbox && !missing.is_empty() {
+        return Err(StartError::Sandbox(missing.join("; ")));
+    }
+    if config.worker_program.is_some() {
+        for protection in missing {
+            tracing::warn!(protection, "the worker that parses documents is less confined than it could be");
+        }
+    }
+    Ok(cage)
 }
 
 /// Takes the data directory for this process; the operating system gives it back when the process ends, however it ends.

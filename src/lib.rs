@@ -8,6 +8,7 @@ pub mod app;
 pub mod audit;
 pub mod authn;
 pub mod authz;
+pub mod cage;
 pub mod catalog;
 pub mod cli;
 pub mod clock;

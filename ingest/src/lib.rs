@@ -21,7 +21,9 @@ mod untrusted;
 pub use fault::Fault;
 pub use finding::{Action, Finding, FindingKind};
 pub use label::sanitize_label;
-pub use parsed::{ANSWER_BYTES_MAX, ParsedDocument, needs_parser, parse_document, read_answer, write_answer};
+pub use parsed::{
+    ANSWER_BYTES_MAX, ParsedDocument, check_declared, needs_parser, parse_document, read_answer, write_answer,
+};
 pub use prepare::{
     Content, PrepareError, PrepareOptions, Prepared, PreparedChunk, QuarantineReason, SanitizePolicy, Source, prepare,
     prepare_parsed,

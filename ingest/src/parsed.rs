@@ -48,6 +48,17 @@ pub fn needs_parser(media_type: Option<&str>) -> bool {
     !matches!(format, Some(MediaType::Plain | MediaType::Markdown))
 }
 
+/// Refuses what can be refused by its declared type alone, before any parser is started.
+///
+/// # Errors
+/// [`PrepareError::UnsupportedMediaType`] where no parser takes it, or the collection does not.
+pub fn check_declared(media_type: Option<&str>, accept: &[String]) -> Result<(), PrepareError> {
+    match media_type.and_then(source::declared_name) {
+        Some(name) => check_accepted(source::known_format(&name)?, accept),
+        None => Ok(()),
+    }
+}
+
 /// Decides what a file is and parses it.
 ///
 /// # Errors
@@ -162,7 +173,7 @@ fn finding(name: &str, range: Range<usize>, text: &str) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ParsedDocument, needs_parser, parse_document, read_answer, write_answer};
+    use super::{ParsedDocument, check_declared, needs_parser, parse_document, read_answer, write_answer};
     use crate::{fault::Fault, prepare::PrepareError};
 
     const PAGE: &[u8] = b"<title>T</title><p>shown</p><p hidden>not</p>";
@@ -220,6 +231,17 @@ mod tests {
         let only_html = ["text/html".to_owned()];
         let refused = read_answer(other.as_bytes(), Some("text/html"), &only_html).expect_err("is not accepted");
         assert_eq!(refused, PrepareError::UnsupportedMediaType("text/plain".to_owned()));
+    }
+
+    #[test]
+    fn a_declared_type_is_refused_before_anything_is_parsed() {
+        let check = |media_type, accept: &[&str]| {
+            let accept: Vec<String> = accept.iter().map(|entry| (*entry).to_owned()).collect();
+            check_declared(media_type, &accept).is_ok()
+        };
+        assert!(check(None, &["text/html"]) && check(Some("application/octet-stream"), &["text/html"]));
+        assert!(check(Some("text/html; charset=x"), &["text/html"]) && check(Some("application/pdf"), &[]));
+        assert!(!check(Some("application/pdf"), &["text/html"]) && !check(Some("image/png"), &[]));
     }
 
     #[test]

@@ -24,9 +24,8 @@ pub(crate) enum Body<'a> {
 
 /// Decides what a file is, and opens it so far.
 pub(crate) fn open<'a>(bytes: &'a [u8], declared: Option<&str>) -> Result<Opened<'a>, PrepareError> {
-    let name = declared.map(essence).filter(|name| !name.is_empty() && name != "application/octet-stream");
-    let unknown = |name: &str| PrepareError::UnsupportedMediaType(shorten(name));
-    let format = name.as_deref().map(|name| MediaType::from_name(name).ok_or_else(|| unknown(name))).transpose()?;
+    let name = declared.and_then(declared_name);
+    let format = name.as_deref().map(known_format).transpose()?;
     if bytes.is_empty() {
         return Err(PrepareError::Empty);
     }
@@ -60,6 +59,16 @@ pub(crate) fn open<'a>(bytes: &'a [u8], declared: Option<&str>) -> Result<Opened
             Ok(Opened { media_type, body })
         }
     }
+}
+
+/// The declared name of a format; `None` where nothing is declared.
+pub(crate) fn declared_name(declared: &str) -> Option<String> {
+    Some(essence(declared)).filter(|name| !name.is_empty() && name != BINARY)
+}
+
+/// The format of a declared name.
+pub(crate) fn known_format(name: &str) -> Result<MediaType, PrepareError> {
+    MediaType::from_name(name).ok_or_else(|| PrepareError::UnsupportedMediaType(shorten(name)))
 }
 
 /// Refuses a type that the collection does not take.

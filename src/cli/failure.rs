@@ -125,6 +125,7 @@ impl From<StartError> for Failure {
             StartError::InUse(_) => failure
                 .with_remedy("stop the server that uses it, or choose another directory with `--data-dir`; a running server is managed with `--server`"),
             StartError::NotInitialised(_) | StartError::Seal(_) => failure.with_remedy("`ringfence init` makes a data directory with its keys; without the key it was made with, a data directory cannot be opened"),
+            StartError::Sandbox(_) => failure.with_remedy("run on a kernel that has what is missing, or set `require_sandbox = false`"),
             StartError::DataDir { .. } => failure.with_remedy("the server's user must own the directory"),
             StartError::Audit(_) => failure.with_remedy("`ringfence audit verify` says what is wrong with the log"),
             _ => failure,

@@ -26,6 +26,7 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 
 pub use self::failure::Failure;
 use self::options::Context;
+use crate::cage::worker;
 
 /// A retrieval server for RAG: permission first, ranked inside the permission, labelled on the way out.
 #[derive(Debug, Parser)]
@@ -68,6 +69,10 @@ enum Command {
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
+    // A worker has one thread and no configuration: it shuts itself in before anything else happens.
+    if worker::is_asked_for() {
+        return worker::run();
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),

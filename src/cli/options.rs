@@ -13,7 +13,7 @@ use super::{
     client::{Client, DEFAULT_SERVER, credential},
     failure::Failure,
 };
-use crate::config::Config;
+use crate::{cage::Cage, config::Config};
 
 /// What was said before the command.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ impl Context {
         let mut config = Config::load(self.config.as_deref(), &environment)?;
         config.listen = listen.unwrap_or(config.listen);
         config.data_dir = data_dir.unwrap_or(config.data_dir);
+        config.worker_program = Some(Cage::own_program());
         Ok(config)
     }
 }

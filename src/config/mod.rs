@@ -41,6 +41,11 @@ pub struct Config {
     pub audit: AuditConfig,
     /// How much is allowed.
     pub limits: LimitsConfig,
+    /// Whether to refuse to serve where this kernel cannot confine the worker that parses documents in every way.
+    pub require_sandbox: bool,
+    /// The program that is started as a worker; never configured. The command line sets itself, tests the built command; without one, documents that need a parser are refused.
+    #[serde(skip)]
+    pub worker_program: Option<PathBuf>,
     /// Whether tokens of `ringfence token mint` are accepted; only on loopback.
     pub development_issuer: bool,
     /// Issuers of tokens.
@@ -149,6 +154,8 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 7300)),
             data_dir: PathBuf::from("ringfence-data"),
             behind_proxy: false,
+            require_sandbox: false,
+            worker_program: None,
             tls: None,
             audit: AuditConfig::default(),
             limits: LimitsConfig::default(),

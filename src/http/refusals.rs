@@ -83,6 +83,10 @@ impl From<IngestError> for Problem {
             IngestError::Draft(error) => error.into(),
             IngestError::Commit(error) => error.into(),
             IngestError::Audit(error) => error.into(),
+            IngestError::Cage(cause) => {
+                tracing::error!(error = %cause, cause = ?std::error::Error::source(&cause), "a document could not be parsed");
+                Self::unavailable(cause.to_string())
+            }
             IngestError::Stopping => Self::unavailable(error.to_string()),
         }
     }

@@ -425,7 +425,7 @@ async fn vectors_of_a_client_stay_what_they_are() {
 #[tokio::test]
 async fn raw_files_bring_metadata_and_acl_in_headers() {
     let world = World::new().await;
-    world.collection("wiki", json!({"accept": ["text/html", "text/plain"]})).await;
+    world.collection("wiki", json!({"accept": ["text/markdown", "text/plain"]})).await;
     let encode = |value: Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
     let send = async |media_type: &str, acl: Option<String>, body: &'static [u8]| {
         let mut builder = Request::put("/v1/collections/wiki/documents/page")
@@ -438,15 +438,15 @@ async fn raw_files_bring_metadata_and_acl_in_headers() {
         world.send(builder.body(Body::from(body)).unwrap()).await
     };
     let acl = Some(encode(json!({"allow": ["user:alice"]})));
-    send("text/html", acl.clone(), b"<title>Hello</title><p>World peace</p>").await.expect(200);
+    send("text/markdown", acl.clone(), b"# Hello\n\nWorld peace").await.expect(200);
     let alice = world.user("user:alice").await;
     let found = world.search(&alice, json!({"query": "peace", "filter": {"metadata.lang": "en"}})).await;
     assert_eq!(
         (&found["results"][0]["title"], &found["results"][0]["metadata"]),
         (&json!("Hello"), &json!({"lang": "en"}))
     );
-    send("text/html", None, b"<p>x</p>").await.expect(422);
-    send("text/markdown", acl.clone(), b"# x").await.expect(415);
+    send("text/markdown", None, b"x").await.expect(422);
+    send("text/html", acl.clone(), b"<p>x").await.expect(415);
     send("application/pdf", acl.clone(), b"%PDF-1.7").await.expect(415);
     send("text/plain", acl.clone(), b"%PDF-1.7").await.expect(415);
     send("text/plain", Some("e30".repeat(3)), b"x").await.expect(400);

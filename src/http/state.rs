@@ -71,6 +71,7 @@ impl Server {
             embedder: app.embedder.clone(),
             committer: app.committer.clone(),
             audit: app.audit.clone(),
+            cage: app.cage.clone(),
             clock: app.clock.clone(),
             entropy: app.entropy.clone(),
             master: app.master.clone(),

@@ -2,8 +2,8 @@
 
 use ringfence_indexes::{DocumentChunk, EngineError, Vector, VectorSource};
 use ringfence_ingest::{
-    Content, Finding, PrepareError, PrepareOptions, PreparedChunk, QuarantineReason, SanitizePolicy, Source,
-    UntrustedText, prepare,
+    Content, Fault, Finding, ParsedDocument, PrepareError, PrepareOptions, PreparedChunk, QuarantineReason,
+    SanitizePolicy, Source, UntrustedText, needs_parser, prepare, prepare_parsed,
 };
 use serde_json::{Map, Value};
 
@@ -100,13 +100,14 @@ pub enum DraftError {
     },
 }
 
-/// Checks, prepares and embeds a document.
+/// Checks, prepares and embeds a document; a file that needs a parser comes with what the cage made of it.
 ///
 /// # Errors
 /// [`DraftError`] where it is refused as a whole.
 #[expect(clippy::disallowed_methods, reason = "raw labels and text go into the sanitiser")]
 pub fn draft(
     input: DocumentInput,
+    parsed: Option<ParsedDocument>,
     intake: &Intake,
     embedder: &Embedder,
     content_key: &[u8; 32],
@@ -124,7 +125,14 @@ pub fn draft(
     let content_hash = content_hash(content_key, &content);
     let source = source_bytes(&content);
     let options = PrepareOptions { policy: intake.sanitize, accept: intake.accept.clone() };
-    let prepared = prepare(Source { title, content }, &options)?;
+    let prepared = match (parsed, &content) {
+        (Some(parsed), _) => prepare_parsed(title, parsed, &options)?,
+        // No parser runs in this process.
+        (None, Content::File { media_type, .. }) if needs_parser(media_type.as_deref()) => {
+            return Err(PrepareError::Unparseable(Fault::Crashed).into());
+        }
+        (None, _) => prepare(Source { title, content }, &options)?,
+    };
     // What is held back stays out of every index, whatever the parser made of it.
     let passages = if prepared.quarantine.is_some() { Vec::new() } else { prepared.chunks };
     let title = prepared.title;

@@ -6,14 +6,15 @@
 use std::sync::Arc;
 
 use ringfence_indexes::{Acl, CollectionId, DocumentId, Engine, VectorSource};
-use ringfence_ingest::Finding;
+use ringfence_ingest::{Content, Finding, ParsedDocument, check_declared, needs_parser};
 use tokio::sync::Semaphore;
 
-use super::draft::{DocumentInput, Draft, DraftError, Intake, draft};
+use super::draft::{DocumentInput, Draft, DraftError, InputContent, Intake, draft};
 use crate::{
     audit::{Action, AuditError, AuditEvent, AuditLog},
     authn::{Authenticator, Caller, KeyKind},
     authz::{Ingest, Permit, SetAcl},
+    cage::{Cage, CageError},
     catalog::Catalog,
     clock::Clock,
     commit::{CommitError, Committed, Committer, DocumentBody, DocumentWrite, Write, WriteRequest},
@@ -41,6 +42,8 @@ pub struct Ingestion {
     pub committer: Arc<Committer>,
     /// Where a deletion of nothing is recorded; what is written, the committer records.
     pub audit: Arc<AuditLog>,
+    /// Where documents are parsed.
+    pub cage: Arc<Cage>,
     /// The present.
     pub clock: Arc<Clock>,
     /// Where nonces come from.
@@ -94,6 +97,9 @@ pub enum IngestError {
     /// 415 or 422: the document itself.
     #[error(transparent)]
     Draft(#[from] DraftError),
+    /// 503: nothing can be parsed.
+    #[error("no worker can be started for the parser")]
+    Cage(#[source] CageError),
     /// 503 or 507, or what the committer found.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -240,6 +246,8 @@ impl Ingestion {
         collection: &CollectionRecord,
         input: DocumentInput,
     ) -> Result<Draft, IngestError> {
+        // Waiting for a worker holds no place that computes.
+        let parsed = self.parse(&input.content, &collection.accept).await?;
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_closed| IngestError::Stopping)?;
         let content_key = TenantKeys::derive(&self.master, caller.tenant()).content_key();
         let intake =
@@ -247,9 +255,23 @@ impl Ingestion {
         let embedder = Arc::clone(&self.embedder);
         let prepared = compute(move || {
             let _slot = slot;
-            draft(input, &intake, &embedder, &content_key)
+            draft(input, parsed, &intake, &embedder, &content_key)
         });
         Ok(prepared.await.ok_or(IngestError::Stopping)??)
+    }
+
+    /// Has a file parsed in the cage; what is only decoded is not sent there.
+    async fn parse(&self, content: &InputContent, accept: &[String]) -> Result<Option<ParsedDocument>, IngestError> {
+        let InputContent::Whole(Content::File { bytes, media_type }) = content else { return Ok(None) };
+        if !needs_parser(media_type.as_deref()) {
+            return Ok(None);
+        }
+        check_declared(media_type.as_deref(), accept).map_err(DraftError::Prepare)?;
+        match self.cage.parse(bytes, media_type.as_deref(), accept).await {
+            Ok(parsed) => Ok(Some(parsed)),
+            Err(CageError::Refused(refusal)) => Err(DraftError::Prepare(refusal).into()),
+            Err(unavailable) => Err(IngestError::Cage(unavailable)),
+        }
     }
 
     async fn commit(

@@ -7,6 +7,8 @@ mod audit;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod cage;
+#[cfg(test)]
 mod canaries;
 #[cfg(test)]
 mod cli;

@@ -15,12 +15,30 @@ const HOMES: &[(&str, &str)] = &[
     ("jsonwebtoken", "src/authn/"),
     ("tantivy", "indexes/src/lexical"),
     ("hnsw_rs", "indexes/src/vector/hnsw.rs"),
+    ("landlock", "src/cage/"),
+    ("seccompiler", "src/cage/"),
+    ("lopdf", "ingest/src/parse/pdf/"),
+    ("quick_xml", "ingest/src/parse/xml.rs"),
+    ("mail_parser", "ingest/src/parse/mail.rs"),
 ];
 
 /// The modules of the server, lowest layer first: a module uses its own layer and those below.
 const LAYERS: &[&[&str]] = &[
     &["acl_form", "clock", "entropy", "error", "seal"],
-    &["audit", "authn", "authz", "catalog", "commit", "config", "context", "embed", "release", "store", "telemetry"],
+    &[
+        "audit",
+        "authn",
+        "authz",
+        "cage",
+        "catalog",
+        "commit",
+        "config",
+        "context",
+        "embed",
+        "release",
+        "store",
+        "telemetry",
+    ],
     &["administration", "ingestion", "retrieval"],
     &["app", "http"],
     &["cli", "lib", "main"],

@@ -30,7 +30,7 @@ use super::{
     output,
     serve::{Signals, bind, url},
 };
-use crate::{app::App, config::Config, entropy::Entropy, http, telemetry};
+use crate::{app::App, cage::Cage, config::Config, entropy::Entropy, http, telemetry};
 
 /// A file that says that a data directory was made by the demo, which loads into no other.
 const MARK: &str = "demo";
@@ -61,7 +61,12 @@ impl Demo {
         // Before anything is made: the most likely refusal is that the port is taken.
         let listener = bind(self.listen, "--listen").await?;
         let home = Home::open(self.data_dir.as_deref())?;
-        let config = Config { listen: self.listen, data_dir: home.dir.clone(), ..Config::default() };
+        let config = Config {
+            listen: self.listen,
+            data_dir: home.dir.clone(),
+            worker_program: Some(Cage::own_program()),
+            ..Config::default()
+        };
         let (app, operator) = local::open_or_init(config, load::OPERATOR_NAME).await?;
         let outcome = show_and_serve(context, self.once, Arc::clone(&app), &operator, listener, signals).await;
         local::close(&app).await.and(outcome)

@@ -14,6 +14,7 @@ use super::Check;
 use crate::{
     app::{App, StartError},
     audit::{self, PUBLIC_KEY_FILE},
+    cage::Protection,
     cli::{audit::log_words, failure::Failure, local, output::counted},
     clock::Clock,
     config::Config,
@@ -32,10 +33,12 @@ pub(super) async fn examine(config: Config) -> Vec<Check> {
     }
     let mut checks = vec![safety(&config), permissions(&data_dir), audit_chain(&data_dir)];
     // What is unsafe to serve can still be examined: only the checks above depend on the rest of the configuration.
-    let config = Config { data_dir, audit: config.audit, ..Config::default() };
+    let (worker_program, require_sandbox) = (config.worker_program, config.require_sandbox);
+    let config = Config { data_dir, audit: config.audit, worker_program, ..Config::default() };
     match App::open(config, Arc::new(Clock::System), Arc::new(Entropy::System)).await {
         Ok(app) => {
             checks.push(Check::well("keys", "the master key opens the directory"));
+            checks.push(sandbox(&app, require_sandbox));
             checks.extend(opened(&app).await);
             checks.extend(app.close().await.err().map(|error| Check::failed("audit", error.to_string(), "make room on the disk")));
         }
@@ -49,6 +52,19 @@ pub(super) async fn examine(config: Config) -> Vec<Check> {
         }
     }
     checks
+}
+
+/// What the worker that parses documents is kept from. What this kernel lacks is no fault of the directory; `require_sandbox` makes it one.
+fn sandbox(app: &App, is_required: bool) -> Check {
+    let missing: Vec<&str> = app.cage.protections().missing().map(Protection::absence).collect();
+    if missing.is_empty() {
+        return Check::well("sandbox", "documents are parsed behind landlock, seccomp and limits");
+    }
+    let words = format!("{}; `require_sandbox = true` refuses to serve without it", missing.join("; "));
+    if is_required {
+        return Check::failed("sandbox", words, "run on a kernel that has what is missing");
+    }
+    Check::left("sandbox", words)
 }
 
 fn safety(config: &Config) -> Check {

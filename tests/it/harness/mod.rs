@@ -62,7 +62,8 @@ impl Server {
         let data_dir = folder.path().join("data");
         std::fs::create_dir(&data_dir).unwrap();
         MasterKey::create(&data_dir, &Entropy::seeded([0; 32])).unwrap();
-        let mut config = Config { data_dir, ..Config::default() };
+        let mut config =
+            Config { data_dir, worker_program: Some(env!("CARGO_BIN_EXE_ringfence").into()), ..Config::default() };
         config.limits.requests_per_second_key = 0;
         config.limits.requests_per_second_user = 0;
         config.limits.requests_per_second_tenant = 0;
