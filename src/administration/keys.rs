@@ -1,7 +1,7 @@
 //! API keys: made by operators for any tenant, and by credentials with the scope `keys` for their own.
 //!
 //! A key is never wider than the one that makes or rotates it, in any direction: scopes, collections, networks, time, and above all whose eyes it reads with.
-//! A maker may give a key its own name, its own groups and attributes or fewer. To give it another name or other groups it needs the scope `assert`, which lets it speak for anybody already; attributes are never asserted, so they are never given on.
+//! A maker may give a key its own name, its own groups and attributes or fewer. To give it another name or other groups it needs to be a program with the scope `assert`, which speaks for anybody already; attributes are never asserted, so no others are given. What it was lent (the person it acts for, the groups and attributes in a token) is not its own.
 //! A service key without a name of its own gets `service:<key id>`, which no ACL can name before the key is made.
 
 use std::{
@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use super::{Administration, AdministrationError, Page};
 use crate::{
     audit::Action,
-    authn::{Caller, KeyKind, KeyRecord, Network, NewKey},
+    authn::{Caller, Credential, KeyKind, KeyRecord, Network, NewKey},
     authz::{ManageKeys, OperatorPermit, Permit, Scope, Scopes},
     commit::{Committed, Write},
     retrieval::answer::Answer,
@@ -226,7 +226,8 @@ impl Administration {
         if !within {
             return wider("`collections` goes beyond those of this credential");
         }
-        if let Some(own) = maker.key_id().and_then(|id| self.authenticator.keyring().get(id)) {
+        let own = maker.key_id().and_then(|id| self.authenticator.keyring().get(id));
+        if let Some(own) = &own {
             if own.expires_at.is_some_and(|end| key.expires_at.is_none_or(|asked| asked > end)) {
                 return wider("`expires_at` is later than that of this credential");
             }
@@ -234,7 +235,14 @@ impl Administration {
                 return wider("`networks` goes beyond those of this credential");
             }
         }
-        check_eyes(maker, key, name).map_err(AdministrationError::Wider)
+        let is_program = own.as_ref().is_some_and(|own| matches!(own.kind, KeyKind::Service | KeyKind::Agent));
+        let acts_for_others = [Scope::Act, Scope::Assert].into_iter().any(|scope| key.scopes.contains(scope));
+        if acts_for_others && !is_program {
+            // A person's key may carry these scopes, but cannot use them; a program's made with it could.
+            return wider("`act` and `assert` are given on by programs alone");
+        }
+        let may_speak_for_all = is_program && maker.scopes().contains(Scope::Assert);
+        check_eyes(maker, may_speak_for_all, key, name).map_err(AdministrationError::Wider)
     }
 }
 
@@ -255,23 +263,44 @@ enum Name {
     Known,
 }
 
+/// What a maker may give on of itself.
+struct Own {
+    principals: BTreeSet<Principal>,
+    attributes: BTreeMap<String, AttributeValue>,
+}
+
+impl Own {
+    fn of(maker: &Caller) -> Self {
+        let named = || maker.principal().cloned().into_iter().collect();
+        match (maker.credential(), maker.acting_for()) {
+            // Lent by the person for this request: nothing of it outlives the request.
+            (_, Some(_)) => Self { principals: BTreeSet::new(), attributes: BTreeMap::new() },
+            // An issuer vouches for groups and attributes as long as its token lives, and no longer.
+            (Credential::Token(_), None) => Self { principals: named(), attributes: BTreeMap::new() },
+            (Credential::Key { .. }, None) => {
+                let own = maker.writer();
+                Self { principals: own.principals().clone(), attributes: own.attributes().clone() }
+            }
+        }
+    }
+}
+
 /// Whose eyes a key would read and write with: those of its maker, or of a name nobody else has.
-fn check_eyes(maker: &Caller, key: &KeyRecord, name: Name) -> Result<(), &'static str> {
-    // Two subjects of one maker: whom it writes as is whom it is; whom it reads as may be nobody.
-    let own = maker.writer();
-    if !key.attributes.iter().all(|(name, value)| own.attributes().get(name) == Some(value)) {
+fn check_eyes(maker: &Caller, may_speak_for_all: bool, key: &KeyRecord, name: Name) -> Result<(), &'static str> {
+    let own = Own::of(maker);
+    if !key.attributes.iter().all(|(name, value)| own.attributes.get(name) == Some(value)) {
         return Err("`attributes` has some that this credential does not have itself");
     }
-    if maker.scopes().contains(Scope::Assert) {
+    if may_speak_for_all {
         return Ok(());
     }
     let is_fresh = name == Name::Fresh
         && key.subject.as_ref().is_some_and(|subject| subject.as_str() == format!("service:{}", key.id));
-    let is_own = key.subject.as_ref().is_none_or(|subject| own.principals().contains(subject));
+    let is_own = key.subject.as_ref().is_some_and(|subject| own.principals.contains(subject));
     if !is_fresh && !is_own {
         return Err("`subject` is not the one of this credential: naming another needs the scope `assert`");
     }
-    if !key.groups.is_subset(own.principals()) {
+    if !key.groups.is_subset(&own.principals) {
         return Err("`groups` has some that this credential is not in: naming others needs the scope `assert`");
     }
     Ok(())

@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::{
-    StreamExt,
+    Stream, StreamExt,
     stream::{self, BoxStream},
 };
 use ringfence_indexes::DocumentId;
@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{
-    document_form::DocumentForm,
+    document_form::{DocumentForm, Parsed},
     documents::PutView,
     gate::Ask,
     json,
@@ -30,21 +30,27 @@ use super::{
     reply::Recorded,
     request_id::RequestId,
     state::Server,
+    turns::{Turn, Turns},
 };
 use crate::{
     audit::{Action, AuditEvent},
     authz::{Ingest, Permit},
     ingestion::service::Place,
-    retrieval::answer::record,
+    retrieval::answer::{compute, record},
 };
 
-/// How many lines are worked on side by side.
+/// How many lines of one batch are worked on side by side.
 const LINES_IN_FLIGHT: usize = 256;
-/// How many KiB of lines are worked on side by side.
+/// How many KiB of lines of one batch are worked on side by side.
 const KIBIBYTES_IN_FLIGHT: usize = 16 << 10;
 /// How many answers wait for a client that sends everything before it reads anything.
 const ANSWERS_WAITING: usize = 65_536;
+/// Larger lines are parsed on the blocking pool.
+const PARSED_HERE_BYTES_MAX: usize = 64 << 10;
 const NDJSON: &str = "application/x-ndjson";
+/// The form was never registered, so clients call it what they like.
+const NDJSON_NAMES: [&str; 5] =
+    [NDJSON, "application/ndjson", "application/jsonl", "application/jsonlines", "application/x-jsonlines"];
 
 /// The answer to one line: `result` or `problem`.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -83,8 +89,7 @@ pub(super) async fn batch(
 ) -> Result<Response, Problem> {
     let permit = ask.permit::<Ingest>()?;
     let place = names::new_place(&collection, "any")?;
-    let types = [NDJSON, "application/ndjson", "application/jsonl"];
-    if !types.iter().any(|media_type| json::is_media_type(&headers, media_type)) {
+    if !NDJSON_NAMES.iter().any(|media_type| json::is_media_type(&headers, media_type)) {
         return Err(Problem::new(Code::UnsupportedMediaType, format!("send `Content-Type: {NDJSON}`")));
     }
     server.ingestion.check_writable(&permit, &place.collection)?;
@@ -103,33 +108,77 @@ struct Batch {
     ask: Ask,
 }
 
-/// A line on its way, and the room it takes.
+/// A line that was read: its document's name as far as it could be read, and what is to be put.
+struct ReadLine {
+    id: Option<String>,
+    document: Result<(DocumentId, Parsed), Problem>,
+}
+
+/// A line on its way, with what it holds until it is answered.
 struct Work {
-    line: Result<Line, Problem>,
-    _room: OwnedSemaphorePermit,
+    line: ReadLine,
+    turn: Turn,
+    _room: (OwnedSemaphorePermit, OwnedSemaphorePermit),
 }
 
 impl Batch {
     /// The answers, in the order of the lines; at the end, a record of the batch itself where no line has left one.
     fn run(self, lines: Lines) -> BoxStream<'static, LineAnswer> {
-        let (batch, ending) = (self.clone(), self);
-        let answers = read(lines).map(move |work| {
+        let (batch, ending) = (self.clone(), self.clone());
+        let answers = self.read(lines).map(move |work| {
             let batch = batch.clone();
             // A task of its own, so that preparing the next line does not wait for this one's commit.
             let task = tokio::spawn(async move { batch.answer(work).await });
             async move { task.await.unwrap_or_else(|_panic| ending_answer(&Problem::internal())) }
         });
-        let answers = answers.buffered(LINES_IN_FLIGHT);
-        let recorded =
-            stream::unfold((answers.boxed(), Some(ending), false), |(mut answers, ending, recorded)| async move {
-                if let Some(answer) = answers.next().await {
-                    let recorded = recorded || matches!(answer.status, 200 | 403 | 404);
-                    return Some((answer, (answers, ending, recorded)));
-                }
-                let problem = ending?.record_empty(recorded).await.err()?;
-                Some((ending_answer(&problem), (answers, None, true)))
-            });
+        let answers = answers.buffered(LINES_IN_FLIGHT).boxed();
+        let recorded = stream::unfold((answers, Some(ending), false), |(mut answers, ending, recorded)| async move {
+            if let Some(answer) = answers.next().await {
+                let recorded = recorded || matches!(answer.status, 200 | 403 | 404);
+                return Some((answer, (answers, ending, recorded)));
+            }
+            let problem = ending?.record_empty(recorded).await.err()?;
+            Some((ending_answer(&problem), (answers, None, true)))
+        });
         recorded.boxed()
+    }
+
+    /// The lines of a body, parsed in their order, each with room for it; the first fault of the body itself ends them.
+    fn read(self, lines: Lines) -> impl Stream<Item = Work> + Send {
+        let room = Arc::new(Semaphore::new(KIBIBYTES_IN_FLIGHT));
+        stream::unfold((Some(lines), Turns::new(LINES_IN_FLIGHT)), move |(lines, mut turns)| {
+            let (batch, room) = (self.clone(), Arc::clone(&room));
+            async move {
+                let mut lines = lines?;
+                let line = lines.next().await.transpose()?;
+                let bytes = if let Ok(Line::Whole(line)) = &line { line.len() } else { 0 };
+                let kibibytes = u32::try_from((bytes / 1024 + 1).min(KIBIBYTES_IN_FLIGHT)).unwrap_or(u32::MAX);
+                // A batch waits where others would be refused: what is not read yet, its client keeps.
+                let room = room.acquire_many_owned(kibibytes).await.ok()?;
+                let place = Arc::clone(&batch.server.batch_lines).acquire_owned().await.ok()?;
+                let lines = line.is_ok().then_some(lines);
+                let line = batch.parse(line).await;
+                let turn = turns.join(line.id.as_deref());
+                Some((Work { line, turn, _room: (room, place) }, (lines, turns)))
+            }
+        })
+    }
+
+    async fn parse(&self, line: Result<Line, Problem>) -> ReadLine {
+        let line = match line {
+            Ok(Line::Whole(line)) => line,
+            Ok(Line::TooLong) => {
+                let refused = super::body::too_large(self.server.settings.batch_line_bytes_max);
+                return ReadLine { id: None, document: Err(refused) };
+            }
+            Err(problem) => return ReadLine { id: None, document: Err(problem) },
+        };
+        let bytes_max = self.server.settings.document_bytes_max;
+        if line.len() <= PARSED_HERE_BYTES_MAX {
+            return ReadLine::parse(&line, bytes_max);
+        }
+        let stopping = || ReadLine { id: None, document: Err(Problem::unavailable("the server is stopping")) };
+        compute(move || ReadLine::parse(&line, bytes_max)).await.unwrap_or_else(stopping)
     }
 
     /// A batch without an accepted line is recorded as one request: nothing that was answered goes unrecorded.
@@ -140,7 +189,7 @@ impl Batch {
         self.record(200, None).await
     }
 
-    async fn record(&self, status: u16, document: Option<&DocumentId>) -> Result<(), Problem> {
+    async fn record(&self, status: u16, document: Option<&str>) -> Result<(), Problem> {
         let caller = self.permit.caller();
         let collection = &self.place.collection;
         let resource = document.map_or_else(|| collection.to_string(), |document| format!("{collection}/{document}"));
@@ -157,36 +206,29 @@ impl Batch {
     }
 
     async fn answer(&self, work: Work) -> LineAnswer {
-        let line = match work.line {
-            Ok(Line::Whole(line)) => line,
-            Ok(Line::TooLong) => {
-                let limit = self.server.settings.batch_line_bytes_max;
-                return self.refused(None, &super::body::too_large(limit));
-            }
-            Err(problem) => return self.refused(None, &problem),
+        let Work { line: ReadLine { id, document }, turn, _room } = work;
+        let mine = turn.wait().await;
+        let outcome = match document {
+            Ok((document, parsed)) => self.put(document, parsed).await,
+            Err(problem) => Err(problem),
         };
-        let mut id = None;
-        match self.put(&line, &mut id).await {
-            Ok(result) => LineAnswer { id, status: 200, result: Some(result), problem: None },
-            Err(problem) if matches!(problem.code.status(), 403 | 404) => {
-                let document = id.as_deref().and_then(|id| DocumentId::new(id).ok());
-                let status = problem.code.status();
-                let problem = self.record(status, document.as_ref()).await.err().unwrap_or(problem);
-                self.refused(id, &problem)
-            }
-            Err(problem) => self.refused(id, &problem),
-        }
+        drop(mine);
+        let problem = match outcome {
+            Ok(result) => return LineAnswer { id, status: 200, result: Some(result), problem: None },
+            Err(problem) => problem,
+        };
+        let is_recorded = matches!(problem.code.status(), 403 | 404);
+        let problem = if is_recorded {
+            let status = problem.code.status();
+            self.record(status, id.as_deref()).await.err().unwrap_or(problem)
+        } else {
+            problem
+        };
+        let document = problem.document(&RequestId::known(self.ask.id()));
+        LineAnswer { id, status: problem.code.status(), result: None, problem: Some(document) }
     }
 
-    async fn put(&self, line: &[u8], id: &mut Option<String>) -> Result<PutView, Problem> {
-        let mut value = json::parse_value(line)?;
-        let missing = || Problem::invalid("/id", "must be a text: the document's name");
-        let name = value.as_object_mut().and_then(|object| object.remove("id"));
-        let Some(Value::String(name)) = name else { return Err(missing()) };
-        *id = Some(name.clone());
-        let document = DocumentId::new(&name).map_err(|error| Problem::invalid("/id", error.to_string()))?;
-        let form = json::from_value::<DocumentForm>(value)?;
-        let (input, acl) = form.into_parsed(self.server.settings.document_bytes_max)?;
+    async fn put(&self, document: DocumentId, (input, acl): Parsed) -> Result<PutView, Problem> {
         let place = Place { document, ..self.place.clone() };
         let answer = self.server.ingestion.put(&self.permit, place, input, acl, self.ask.id()).await?;
         let (ingested, receipt) = answer.into_parts();
@@ -195,28 +237,26 @@ impl Batch {
         self.server.metrics.ingested(ingested.chunk_count);
         Ok(PutView::new(&ingested))
     }
-
-    fn refused(&self, id: Option<String>, problem: &Problem) -> LineAnswer {
-        let document = problem.document(&RequestId::known(self.ask.id()));
-        LineAnswer { id, status: problem.code.status(), result: None, problem: Some(document) }
-    }
 }
 
-/// The lines of a body, each with room for it; the first fault of the body itself ends them.
-fn read(lines: Lines) -> impl futures_util::Stream<Item = Work> + Send {
-    let room = Arc::new(Semaphore::new(KIBIBYTES_IN_FLIGHT));
-    stream::unfold(Some(lines), move |lines| {
-        let room = Arc::clone(&room);
-        async move {
-            let mut lines = lines?;
-            let line = lines.next().await.transpose()?;
-            let bytes = if let Ok(Line::Whole(line)) = &line { line.len() } else { 0 };
-            let kibibytes = (bytes / 1024 + 1).min(KIBIBYTES_IN_FLIGHT);
-            let room = room.acquire_many_owned(u32::try_from(kibibytes).unwrap_or(u32::MAX)).await.ok()?;
-            let lines = line.is_ok().then_some(lines);
-            Some((Work { line, _room: room }, lines))
-        }
-    })
+impl ReadLine {
+    fn parse(line: &[u8], bytes_max: usize) -> Self {
+        let mut id = None;
+        let document = Self::document(line, bytes_max, &mut id);
+        Self { id, document }
+    }
+
+    fn document(line: &[u8], bytes_max: usize, id: &mut Option<String>) -> Result<(DocumentId, Parsed), Problem> {
+        let mut value = json::parse_value(line)?;
+        let name = value.as_object_mut().and_then(|object| object.remove("id"));
+        let Some(Value::String(name)) = name else {
+            return Err(Problem::invalid("/id", "must be a text: the document's name"));
+        };
+        let document = DocumentId::new(&name).map_err(|error| Problem::invalid("/id", error.to_string()));
+        *id = Some(name);
+        let parsed = json::from_value::<DocumentForm>(value)?.into_parsed(bytes_max)?;
+        Ok((document?, parsed))
+    }
 }
 
 fn ending_answer(problem: &Problem) -> LineAnswer {

@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -10,7 +11,10 @@ use std::{
 use axum::body::{Body, Bytes};
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, Sleep, sleep_until, timeout},
+};
 
 use super::{
     problem::{Code, Problem},
@@ -88,7 +92,18 @@ where
 }
 
 /// Reads a whole body of at most `limit_bytes`; one that declares more is refused unread.
-pub(super) async fn read_bounded(mut body: Body, limit_bytes: usize) -> Result<Vec<u8>, Problem> {
+pub(super) async fn read_bounded(body: Body, limit_bytes: usize) -> Result<Vec<u8>, Problem> {
+    read(body, limit_bytes, None).await
+}
+
+/// Reads a whole body of at most `limit_bytes` into the room that all documents share.
+pub(super) async fn read_into(room: &Room, body: Body, limit_bytes: usize) -> Result<(Vec<u8>, Held), Problem> {
+    let mut held = Held::default();
+    let bytes = read(body, limit_bytes, Some((room, &mut held))).await?;
+    Ok((bytes, held))
+}
+
+async fn read(mut body: Body, limit_bytes: usize, mut room: Option<(&Room, &mut Held)>) -> Result<Vec<u8>, Problem> {
     let declared = HttpBody::size_hint(&body).lower();
     if declared > limit_bytes as u64 {
         return Err(too_large(limit_bytes));
@@ -98,10 +113,54 @@ pub(super) async fn read_bounded(mut body: Body, limit_bytes: usize) -> Result<V
         if bytes.len() + chunk.len() > limit_bytes {
             return Err(too_large(limit_bytes));
         }
+        if let Some((room, held)) = &mut room {
+            // Taken as the bytes come: a client that declares much and sends little holds little.
+            held.take(room, chunk.len()).await?;
+        }
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
 }
+
+/// Room that one body takes; given back when dropped.
+#[derive(Debug, Default)]
+pub(super) struct Held(Option<OwnedSemaphorePermit>);
+
+impl Held {
+    /// Takes more, waiting a moment for it.
+    pub(super) async fn take(&mut self, room: &Room, bytes: usize) -> Result<(), Problem> {
+        let more = room.take(bytes).await?;
+        match &mut self.0 {
+            Some(held) => held.merge(more),
+            None => self.0 = Some(more),
+        }
+        Ok(())
+    }
+}
+
+/// The memory that document bodies of all requests share, so that many large ones at once are told to wait rather than the server killed.
+#[derive(Clone, Debug)]
+pub(super) struct Room {
+    units: Arc<Semaphore>,
+    patience: Duration,
+}
+
+impl Room {
+    /// Room for so many bytes, and how long a body waits for it before it is refused.
+    pub(super) fn new(bytes: usize, patience: Duration) -> Self {
+        Self { units: Arc::new(Semaphore::new(bytes / ROOM_UNIT)), patience }
+    }
+
+    async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let units = u32::try_from(bytes.div_ceil(ROOM_UNIT)).unwrap_or(u32::MAX);
+        let taken = timeout(self.patience, Arc::clone(&self.units).acquire_many_owned(units)).await;
+        let full = || Problem::unavailable("too many large documents are being taken in: try again");
+        taken.ok().and_then(Result::ok).ok_or_else(full)
+    }
+}
+
+/// The size of a permit for room.
+const ROOM_UNIT: usize = 1 << 10;
 
 /// The next bytes of a body, or `None` at its end.
 pub(super) async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Problem> {
@@ -155,6 +214,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn bodies_share_their_room_and_give_it_back() {
+        let room = Room::new(10 << 10, Duration::from_millis(10));
+        let body = || Body::from(vec![0; 8 << 10]);
+        let (bytes, held) = read_into(&room, body(), 1 << 20).await.unwrap();
+        assert_eq!(bytes.len(), 8 << 10);
+        assert_eq!(read_into(&room, body(), 1 << 20).await.unwrap_err().code, Code::Unavailable);
+        drop(held);
+        assert!(read_into(&room, body(), 1 << 20).await.is_ok());
+    }
+
+    #[tokio::test]
     async fn a_body_that_stops_is_given_up() {
         let stuck = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
         let body = Body::new(PacedBody::new(stuck, &impatient()));
@@ -165,7 +235,7 @@ mod tests {
     async fn a_body_that_trickles_is_given_up() {
         let trickle = stream::unfold((), |()| async {
             let never = std::future::pending::<()>();
-            tokio::time::timeout(Duration::from_millis(10), never).await.unwrap_err();
+            timeout(Duration::from_millis(10), never).await.unwrap_err();
             Some((Ok::<_, std::io::Error>(Bytes::from_static(b"x")), ()))
         });
         let body = Body::new(PacedBody::new(Body::from_stream(Box::pin(trickle)), &impatient()));

@@ -247,7 +247,7 @@ mod tests {
             &["/sanitize", "/retention_days", "/accept/0"],
         );
         check(&json!({"embedding": {"source": "client", "dimensions": 0}}), &["/embedding/dimensions"]);
-        check(&json!({"embedding": {"source": "client"}}), &["/embedding"]);
+        check(&json!({"embedding": {"source": "client"}}), &["/embedding/dimensions"]);
         check(&json!({"embedding": {"source": "remote"}}), &["/embedding/source"]);
     }
 }

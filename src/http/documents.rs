@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    body::read_bounded,
+    body::{Held, read_bounded, read_into},
     document_form::{self, DocumentForm},
     gate::Ask,
     json,
@@ -216,7 +216,7 @@ pub(super) async fn put(
     let permit = ask.permit::<Ingest>()?;
     let place = names::new_place(&collection, &document)?;
     server.ingestion.check_writable(&permit, &place.collection)?;
-    let (input, acl) = read_document(&server, headers, body).await?;
+    let ((input, acl), _room) = read_document(&server, headers, body).await?;
     let answer = server.ingestion.put(&permit, place, input, acl, ask.id()).await?;
     let (ingested, receipt) = answer.into_parts();
     server.metrics.ingested(ingested.chunk_count);
@@ -224,14 +224,18 @@ pub(super) async fn put(
 }
 
 /// The body in whichever form it comes. Parsing is for the blocking pool: a body may have megabytes.
-async fn read_document(server: &Server, headers: HeaderMap, body: Body) -> Result<document_form::Parsed, Problem> {
+async fn read_document(
+    server: &Server,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(document_form::Parsed, Held), Problem> {
     let bytes_max = server.settings.document_bytes_max;
     let is_json = json::is_media_type(&headers, "application/json");
     let limit = if is_json { server.settings.document_json_bytes_max() } else { bytes_max };
     if headers.get_all("content-type").iter().count() > 1 {
         return Err(Problem::new(Code::UnsupportedMediaType, "send one `Content-Type`"));
     }
-    let bytes = read_bounded(body, limit).await?;
+    let (bytes, room) = read_into(&server.room, body, limit).await?;
     let parse = move || {
         if is_json {
             json::parse::<DocumentForm>(&bytes)?.into_parsed(bytes_max)
@@ -239,7 +243,8 @@ async fn read_document(server: &Server, headers: HeaderMap, body: Body) -> Resul
             document_form::raw(&headers, bytes)
         }
     };
-    compute(parse).await.unwrap_or_else(|| Err(Problem::unavailable("the server is stopping")))
+    let parsed = compute(parse).await.unwrap_or_else(|| Err(Problem::unavailable("the server is stopping")))?;
+    Ok((parsed, room))
 }
 
 /// Read a document

@@ -28,8 +28,28 @@ pub(super) fn parse_value(bytes: &[u8]) -> Result<Value, Problem> {
 pub(super) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let pointer = pointer(error.path());
-        Problem::invalid(pointer, error.into_inner().to_string())
+        let message = error.into_inner().to_string();
+        match missing_field(&message) {
+            Some(name) => Problem::invalid(format!("{pointer}/{name}"), "is required"),
+            None => Problem::invalid(pointer, fault(&message)),
+        }
     })
+}
+
+/// The field that serde misses. It points at the object around it; a person looks for the field's own place.
+fn missing_field(message: &str) -> Option<&str> {
+    message.strip_prefix("missing field `")?.strip_suffix('`')
+}
+
+/// What is wrong with a field, without the value: serde quotes it, and a value in the wrong place may be a passage or a secret.
+fn fault(message: &str) -> String {
+    // What is expected comes from this program, and stands last.
+    match message.rsplit_once(", expected ") {
+        Some((found, expected)) if found.starts_with("unknown field") => format!("unknown field: expected {expected}"),
+        Some((_, expected)) => format!("must be {expected}"),
+        None if message.starts_with("unknown field") => "unknown field".to_owned(),
+        None => "is not valid".to_owned(),
+    }
 }
 
 /// Requires `Content-Type: application/json`; a missing type is refused too, because it hides what was meant.
@@ -118,6 +138,19 @@ mod tests {
         check("{\"list\":[1,256]}", Code::InvalidFields, "/list/1");
         check("{\"list\":[],\"acl/~\":1}", Code::InvalidFields, "/acl~1~0");
         check("[]", Code::InvalidFields, "");
+    }
+
+    #[test]
+    fn a_fault_does_not_quote_the_value() {
+        for (body, detail) in [
+            ("{\"list\":\"CANARY, expected CANARY\"}", "must be a sequence"),
+            ("{\"list\":[\"CANARY\"]}", "must be u8"),
+            ("{\"list\":[],\"x\":1}", "unknown field: expected `list`"),
+            ("{}", "is required"),
+        ] {
+            let problem = parse::<Form>(body.as_bytes()).unwrap_err();
+            assert_eq!(problem.errors[0].detail, detail, "{body}");
+        }
     }
 
     #[test]

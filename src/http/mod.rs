@@ -38,6 +38,7 @@ mod state;
 mod strict;
 mod tenants;
 mod tls;
+mod turns;
 mod upload;
 mod wire;
 

@@ -7,23 +7,29 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use tokio::sync::Semaphore;
 
-use super::{limits::Limits, metrics::Metrics, settings::HttpSettings};
+use super::{body::Room, limits::Limits, metrics::Metrics, settings::HttpSettings};
 use crate::{
     administration::Administration,
     app::App,
     ingestion::service::Ingestion,
-    retrieval::{
-        documents::DocumentReader,
-        searcher::{Searcher, Slots},
-    },
+    retrieval::{documents::DocumentReader, searcher::Searcher, slots::Slots},
 };
 
-/// How many searches may wait for each that computes, before further ones are refused.
+/// How many searches of one tenant may wait for each that computes, before further ones are refused.
 const WAITING_PER_SLOT: usize = 64;
+
+/// How many bytes of documents are on their way in at the same time, over all requests.
+const DOCUMENTS_BYTES_MAX: usize = 256 << 20;
+/// How long a document waits for room before it is refused.
+const DOCUMENTS_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many lines of batches are on their way at the same time, over all requests. Fewer than the committer lets wait, so that a batch leaves room for others and never hears that there is none.
+const BATCH_LINES_MAX: usize = 768;
 
 /// The state of the router; cheap to clone.
 #[derive(Clone)]
@@ -39,6 +45,10 @@ pub(super) struct Parts {
     pub(super) administration: Administration,
     pub(super) limits: Limits,
     pub(super) metrics: Metrics,
+    /// What document bodies share.
+    pub(super) room: Room,
+    /// How many lines of batches are on their way, over all requests.
+    pub(super) batch_lines: Arc<Semaphore>,
     stopping: AtomicBool,
 }
 
@@ -97,6 +107,8 @@ impl Server {
             documents: Arc::new(documents),
             ingestion: Arc::new(ingestion),
             administration,
+            room: Room::new(DOCUMENTS_BYTES_MAX, DOCUMENTS_PATIENCE),
+            batch_lines: Arc::new(Semaphore::new(BATCH_LINES_MAX)),
             stopping: AtomicBool::new(false),
             app,
         }))

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    body::too_large,
+    body::{Held, Room, too_large},
     documents::PutView,
     gate::Ask,
     json,
@@ -108,8 +108,12 @@ pub(super) async fn upload(
     let mut parts = multipart(request).await?;
     let mut upload =
         Upload { server: &server, permit: &permit, place, ask: &ask, shared: Shared::default(), answers: Vec::new() };
-    while let Some(part) = parts.next_field().await.map_err(|_| broken())? {
-        upload.take(part).await?;
+    if let Err(problem) = upload.take_all(&mut parts).await {
+        // What was written before the fault is told all the same.
+        if upload.answers.is_empty() {
+            return Err(problem);
+        }
+        upload.answers.push(upload.refused(None, &problem));
     }
     upload.finish().await
 }
@@ -143,6 +147,13 @@ struct Upload<'a> {
 }
 
 impl Upload<'_> {
+    async fn take_all(&mut self, parts: &mut Multipart) -> Result<(), Problem> {
+        while let Some(part) = parts.next_field().await.map_err(|_| broken())? {
+            self.take(part).await?;
+        }
+        Ok(())
+    }
+
     async fn take(&mut self, part: Field<'_>) -> Result<(), Problem> {
         if self.answers.len() == FILES_MAX {
             return Err(Problem::invalid("/file", format!("has more than {FILES_MAX} entries")));
@@ -156,7 +167,8 @@ impl Upload<'_> {
             return Err(Problem::invalid("", "the parts `metadata` and `acl` stand before the files"));
         }
         let name = part.name().unwrap_or_default().to_owned();
-        let value = json::parse_value(&read_part(part, FIELD_BYTES_MAX).await?)?;
+        let (bytes, _room) = read_part(part, &self.server.room, FIELD_BYTES_MAX).await?;
+        let value = json::parse_value(&bytes)?;
         match (name.as_str(), value) {
             ("metadata", Value::Object(metadata)) => self.shared.metadata = metadata,
             ("metadata", _) => return Err(Problem::invalid("/metadata", "must be a JSON object")),
@@ -171,7 +183,7 @@ impl Upload<'_> {
 
     async fn put(&self, name: &str, part: Field<'_>) -> Result<PutView, Problem> {
         let media_type = part.content_type().map(str::to_owned);
-        let bytes = read_part(part, self.server.settings.document_bytes_max).await?;
+        let (bytes, _room) = read_part(part, &self.server.room, self.server.settings.document_bytes_max).await?;
         let document = DocumentId::new(name).map_err(|error| Problem::invalid("/file", error.to_string()))?;
         let place = Place { document, ..self.place.clone() };
         let input = DocumentInput {
@@ -204,8 +216,12 @@ impl Upload<'_> {
             // Told within an answer that has a receipt of its own.
             drop(self.record(status, &format!("{}/{name}", self.place.collection)).await?);
         }
+        Ok(self.refused(Some(name), &problem))
+    }
+
+    fn refused(&self, id: Option<String>, problem: &Problem) -> FileAnswer {
         let document = problem.document(&RequestId::known(self.ask.id()));
-        Ok(FileAnswer { id: Some(name), status, result: None, problem: Some(document) })
+        FileAnswer { id, status: problem.code.status(), result: None, problem: Some(document) }
     }
 
     async fn record(&self, status: u16, resource: &str) -> Result<crate::audit::Receipt, Problem> {
@@ -232,16 +248,17 @@ impl Upload<'_> {
     }
 }
 
-/// Reads a part of at most `limit_bytes`; the rest of a larger one is skipped.
-async fn read_part(mut part: Field<'_>, limit_bytes: usize) -> Result<Vec<u8>, Problem> {
-    let (mut bytes, mut is_too_large) = (Vec::new(), false);
+/// Reads a part of at most `limit_bytes` into the room that all documents share; the rest of a larger one is skipped.
+async fn read_part(mut part: Field<'_>, room: &Room, limit_bytes: usize) -> Result<(Vec<u8>, Held), Problem> {
+    let (mut bytes, mut held, mut is_too_large) = (Vec::new(), Held::default(), false);
     while let Some(chunk) = part.chunk().await.map_err(|_| broken())? {
         is_too_large |= bytes.len() + chunk.len() > limit_bytes;
         if is_too_large {
-            bytes = Vec::new();
+            (bytes, held) = (Vec::new(), Held::default());
         } else {
+            held.take(room, chunk.len()).await?;
             bytes.extend_from_slice(&chunk);
         }
     }
-    if is_too_large { Err(too_large(limit_bytes)) } else { Ok(bytes) }
+    if is_too_large { Err(too_large(limit_bytes)) } else { Ok((bytes, held)) }
 }

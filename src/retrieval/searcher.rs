@@ -1,21 +1,15 @@
 //! The search service: permit in, recorded answer out.
 
-use std::{
-    collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use ringfence_indexes::{Engine, EngineError, Selection, VectorSource};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     answer::{Answer, SearchAnswer, compute},
     policies::Policies,
     query::Query,
     ranking::{Found, Reader, ReleasedHit, find, tokens},
+    slots::Slots,
 };
 use crate::{
     audit::{Action, AuditError, AuditEvent, AuditLog, QueryDigest},
@@ -51,7 +45,7 @@ pub struct Searcher {
     /// What the tenants' keys derive from.
     pub master: Arc<MasterKey>,
     /// How many searches compute at the same time, and how many may wait.
-    pub slots: Slots,
+    pub slots: Arc<Slots>,
 }
 
 /// Why there is no answer.
@@ -85,55 +79,6 @@ pub enum SearchError {
     Stopping,
 }
 
-/// Places to compute in, and a short queue for them. Who finds it full is refused at once rather than kept waiting.
-#[derive(Debug)]
-pub struct Slots {
-    running: Arc<Semaphore>,
-    waiting: AtomicUsize,
-    waiting_max: usize,
-}
-
-impl Slots {
-    /// So many at the same time, and so many waiting.
-    #[must_use]
-    pub fn new(running_max: usize, waiting_max: usize) -> Self {
-        Self { running: Arc::new(Semaphore::new(running_max)), waiting: AtomicUsize::new(0), waiting_max }
-    }
-
-    /// How many wait now.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
-    }
-
-    async fn take(&self) -> Result<OwnedSemaphorePermit, SearchError> {
-        if let Ok(slot) = Arc::clone(&self.running).try_acquire_owned() {
-            return Ok(slot);
-        }
-        let waiting = Waiting::join(self)?;
-        let slot = Arc::clone(&self.running).acquire_owned().await.map_err(|_closed| SearchError::Stopping);
-        drop(waiting);
-        slot
-    }
-}
-
-/// One place in the queue; given back when dropped, also by a client that hangs up.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn join(slots: &'a Slots) -> Result<Self, SearchError> {
-        let before = slots.waiting.fetch_add(1, Ordering::Relaxed);
-        let waiting = Self(&slots.waiting);
-        if before >= slots.waiting_max { Err(SearchError::Busy) } else { Ok(waiting) }
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Searcher {
     /// Searches on behalf of the permit's subject.
     ///
@@ -145,7 +90,7 @@ impl Searcher {
         query: Query,
         request_id: &str,
     ) -> Result<Answer<SearchAnswer>, SearchError> {
-        let slot = self.slots.take().await?;
+        let slot = self.slots.take(permit.tenant()).await.ok_or(SearchError::Busy)?;
         let event = self.event(permit.caller(), &query, request_id);
         let caller = permit.caller().clone();
         let searcher = Arc::clone(self);
@@ -237,24 +182,4 @@ fn documents(hits: &[ReleasedHit]) -> Vec<String> {
         }
     }
     documents
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_full_queue_refuses_at_once_and_gives_places_back() {
-        let slots = Slots::new(1, 1);
-        let running = slots.take().await.unwrap();
-        let mut first = Box::pin(slots.take());
-        assert!(futures_util::poll!(&mut first).is_pending());
-        assert!(matches!(slots.take().await, Err(SearchError::Busy)));
-        drop(first);
-        assert_eq!(slots.waiting(), 0);
-        let mut second = Box::pin(slots.take());
-        assert!(futures_util::poll!(&mut second).is_pending());
-        drop(running);
-        assert!(second.await.is_ok());
-    }
 }

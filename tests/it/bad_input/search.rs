@@ -15,7 +15,7 @@ fn wrong_searches_are_refused_with_their_place() {
         expected.check(&user.post(SEARCH, &form), &form.to_string().chars().take(120).collect::<String>());
     };
     let with = |name: &str, value: Value| json!({"query": "keys", name: value});
-    check(json!({}), Code(422, "invalid_fields"));
+    check(json!({}), At("/query"));
     check(json!({"query": ""}), At("/query"));
     check(json!({"query": " \n\t"}), At("/query"));
     check(json!({"query": "x".repeat(8 * 1_024 + 1)}), At("/query"));
