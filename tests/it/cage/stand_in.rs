@@ -12,7 +12,7 @@ use ringfence::{
 use ringfence_ingest::{Fault, PrepareError};
 use tempfile::TempDir;
 
-use super::{RUNTIME, cage};
+use super::RUNTIME;
 
 /// A shell script in the place of a worker.
 fn script(body: &str) -> (TempDir, PathBuf) {
@@ -57,24 +57,34 @@ fn a_worker_that_fails_refuses_its_document_and_no_other() {
 
 #[test]
 fn a_worker_that_died_waiting_is_replaced() {
-    let cage = cage();
-    // Children of this process that wait for a document, ended as by an administrator who is short of memory.
-    let own = std::process::id().to_string();
-    let workers = fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
-        .filter(|pid| {
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            let after_name = stat.rsplit(')').next().unwrap_or_default();
-            stat.contains("(ringfence)") && after_name.split_whitespace().nth(1) == Some(&own)
-        });
-    for pid in workers {
+    // A name of its own for the program, so that no other test's worker is taken for one of this cage.
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("ringfence");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_ringfence"), &program).unwrap();
+    let cage = RUNTIME.block_on(Cage::open(Some(program.clone()))).unwrap();
+    // Workers that wait for a document, ended as by an administrator who is short of memory.
+    let workers = workers_of(&program);
+    assert!(!workers.is_empty());
+    for pid in &workers {
         let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        // Another test's worker may be among them; it is only replaced as well.
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+    // A process that is dead has no command line any more.
+    while workers_of(&program).iter().any(|pid| workers.contains(pid)) {
+        std::thread::yield_now();
     }
     let parsed = RUNTIME.block_on(cage.parse(b"<p>x", Some("text/html"), &[]));
     assert!(parsed.is_ok(), "{parsed:?}");
+}
+
+/// The processes that were started from this path.
+fn workers_of(program: &std::path::Path) -> Vec<String> {
+    let is_one = |pid: &String| {
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        command.split(|byte| *byte == 0).next() == Some(program.as_os_str().as_encoded_bytes())
+    };
+    let names = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.filter(is_one).collect()
 }
 
 #[test]
