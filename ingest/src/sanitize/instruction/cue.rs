@@ -113,6 +113,9 @@ fn meaning(entry: &Entry, folded: &str, start: usize, end: usize) -> Option<(Cla
     if before.is_some_and(|before| before.is_alphanumeric() && has_words(before)) {
         return None;
     }
+    if folded[..end].ends_with(|last: char| !last.is_alphanumeric()) {
+        return Some((entry.whole, end));
+    }
     let tail = &folded[end..];
     let rest = tail.find(|character: char| !character.is_alphanumeric() || !has_words(character));
     match rest.unwrap_or(tail.len()) {

@@ -46,15 +46,19 @@ pub(super) fn tongue(folded: &str, accents: usize) -> Tongue {
     }
 }
 
-/// Whether a document speaks English but for a few sentences.
-pub(super) fn is_english(tongues: impl Iterator<Item = Tongue>) -> bool {
-    let (mut english, mut foreign) = (0_usize, 0_usize);
-    for tongue in tongues {
+/// Whether a document speaks English but for a few sentences: of each its tongue, how many letters it has, and whether it is code, which speaks English in every language.
+pub(super) fn is_english(sentences: impl Iterator<Item = (Tongue, usize, bool)>) -> bool {
+    let (mut sure, mut english, mut foreign) = (0_usize, 0_usize, 0_usize);
+    for (tongue, letters, in_code) in sentences {
         match tongue {
-            Tongue::English => english += 1,
-            Tongue::Latin | Tongue::Script => foreign += 1,
-            Tongue::Unclear => {}
+            Tongue::Latin | Tongue::Script => foreign += letters,
+            _ if in_code => {}
+            Tongue::English => {
+                sure += 1;
+                english += letters;
+            }
+            Tongue::Unclear => english += letters,
         }
     }
-    english >= 3 && foreign * 3 <= english * 2 + 1
+    sure >= 3 && foreign * 2 <= english
 }

@@ -205,7 +205,6 @@ pub(super) const RULES: &[Rule] = &[
     rule(Trigger, 5, &[one(BEFORE), one(READING).within(1)]),
     rule(Trigger, 4, &[one(WHEN), one(USER).within(2), one(ASK).within(3)]),
     rule(Trigger, 4, &[one(USER), one(ASK).within(2), one(REPLY | TELL).within(8)]),
-    rule(Trigger, 3, &[one(HENCEFORTH)]),
     rule(Trigger, 7, &[one(IF_ASKED), one(INSTEAD).within(14)]),
     rule(Trigger, 5, &[one(IF_ASKED), one(REPLY | PRINT | TELL).within(6)]),
     // reveal your system prompt

@@ -167,7 +167,11 @@ fn add_foreign(text: &str, sentences: &[Sentence], looks: &mut [Look]) {
             tongue(&folded, look.accents)
         })
         .collect();
-    if !is_english(tongues.iter().copied()) {
+    let prose = tongues.iter().zip(sentences).map(|(tongue, sentence)| {
+        let letters = text[sentence.range.clone()].chars().filter(|character| character.is_alphabetic()).count();
+        (*tongue, letters, sentence.in_code)
+    });
+    if !is_english(prose) {
         return;
     }
     for (look, tongue) in looks.iter_mut().zip(tongues) {
