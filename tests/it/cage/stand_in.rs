@@ -69,12 +69,16 @@ fn a_worker_that_died_waiting_is_replaced() {
         let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     }
-    // A process that is dead has no command line any more.
-    while workers_of(&program).iter().any(|pid| workers.contains(pid)) {
+    while !workers.iter().all(|pid| has_ended(pid)) {
         std::thread::yield_now();
     }
     let parsed = RUNTIME.block_on(cage.parse(b"<p>x", Some("text/html"), &[]));
     assert!(parsed.is_ok(), "{parsed:?}");
+}
+
+/// Whether a process is gone or waits to be reaped. Its command line is empty earlier, while it still ends.
+fn has_ended(pid: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z ") || stat.contains(") X "))
 }
 
 /// The processes that were started from this path.
