@@ -99,7 +99,7 @@ async fn a_flipped_byte_or_a_cut_file_is_found_or_harmless() {
     let sound = fs::read(&file).unwrap();
     let entropy = Entropy::seeded([9; 32]);
     let mut found = 0;
-    for round in 0..240 {
+    for round in 0..120 {
         let mut damaged = sound.clone();
         let place = usize::from_le_bytes(entropy.bytes()) % damaged.len();
         if round % 4 == 0 {
@@ -116,5 +116,5 @@ async fn a_flipped_byte_or_a_cut_file_is_found_or_harmless() {
             None => found += 1,
         }
     }
-    assert!(found > 60, "most damage lies where something is stored: {found}");
+    assert!(found > 30, "most damage lies where something is stored: {found}");
 }

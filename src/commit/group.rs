@@ -63,7 +63,7 @@ pub(super) struct Groups {
     entropy: Arc<Entropy>,
     embedder: String,
     sealers: HashMap<TenantId, Sealer>,
-    /// Whether the log of the database may hold what was deleted.
+    /// Whether the log of the database may hold what was deleted; at the start, what was deleted before a crash.
     deleted: bool,
 }
 
@@ -76,7 +76,7 @@ impl Groups {
         entropy: Arc<Entropy>,
         embedder: String,
     ) -> Self {
-        Self { writer, audit, derived, clock, entropy, embedder, sealers: HashMap::new(), deleted: false }
+        Self { writer, audit, derived, clock, entropy, embedder, sealers: HashMap::new(), deleted: true }
     }
 
     /// Gives the connection back.
