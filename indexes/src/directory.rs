@@ -58,6 +58,11 @@ impl Directory {
         closed
     }
 
+    /// Whether some group has this principal as a direct member.
+    pub(crate) fn knows(&self, principal: &Principal) -> bool {
+        self.groups.contains_key(principal)
+    }
+
     /// The same principals as [`closure`](Self::closure), each with the member that it was come from, by the shortest way.
     pub(crate) fn ways(&self, principals: &BTreeSet<Principal>) -> BTreeMap<Principal, Option<Principal>> {
         let mut ways: BTreeMap<_, _> = principals.iter().map(|principal| (principal.clone(), None)).collect();

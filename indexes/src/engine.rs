@@ -17,7 +17,7 @@ use crate::{
     id::{CollectionId, DocumentId, TenantId},
     lexical::analyzer::Analyzer,
     options::EngineOptions,
-    principal::Subject,
+    principal::{Principal, Subject},
     scope::Scope,
     snapshot::Snapshot,
     writer,
@@ -137,6 +137,12 @@ impl Engine {
         let snapshot =
             self.snapshot(subject.tenant()).ok_or_else(|| EngineError::NoTenant(subject.tenant().clone()))?;
         Ok(Scope::resolve(snapshot, subject, selection, now))
+    }
+
+    /// Whether the tenant's directory has this principal as a direct member of some group.
+    #[must_use]
+    pub fn is_member(&self, tenant: &TenantId, principal: &Principal) -> bool {
+        self.snapshot(tenant).is_some_and(|snapshot| snapshot.policy.directory.knows(principal))
     }
 
     /// A collection's settings, for the path that writes; readers ask their [`Scope`].

@@ -48,6 +48,7 @@ impl ReaderKey {
                 AttributeValue::Boolean(value) => bytes.extend_from_slice(&[3, u8::from(*value)]),
             }
         }
+        bytes.push(u8::from(subject.is_closed()));
         match selection {
             Selection::All => bytes.push(0),
             Selection::Only(collections) => {

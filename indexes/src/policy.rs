@@ -75,7 +75,10 @@ impl Policy {
         if let Some(decision) = self.decisions.recall(&reader) {
             return decision;
         }
-        let principals = self.directory.closure(subject.principals());
+        let principals = match subject.is_closed() {
+            true => subject.principals().clone(),
+            false => self.directory.closure(subject.principals()),
+        };
         let mut collections = self.readable_collections(&principals);
         collections.retain(|id, _| selection.contains(id));
         let (always, windowed) = self.classes.decide(&principals, subject.attributes(), collections.keys());

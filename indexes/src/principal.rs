@@ -112,7 +112,7 @@ pub enum AttributeValue {
 
 /// A tenant and the verified principals and attributes on whose behalf a read is made.
 ///
-/// The principals are as verified by credential or assertion; the directory of the snapshot adds nested groups when the scope is made.
+/// The principals are as verified by credential or assertion; the directory of the snapshot adds nested groups when the scope is made, unless the subject is closed.
 /// A subject without principals reads nothing.
 ///
 /// ```compile_fail
@@ -123,6 +123,8 @@ pub struct Subject {
     tenant: TenantId,
     principals: BTreeSet<Principal>,
     attributes: BTreeMap<String, AttributeValue>,
+    /// Whether its principals are all it has.
+    is_closed: bool,
 }
 
 impl Subject {
@@ -133,7 +135,19 @@ impl Subject {
         principals: BTreeSet<Principal>,
         attributes: BTreeMap<String, AttributeValue>,
     ) -> Self {
-        Self { tenant, principals, attributes }
+        Self { tenant, principals, attributes, is_closed: false }
+    }
+
+    /// The same subject, whose groups its issuer alone names: the directory adds none.
+    #[must_use]
+    pub fn closed(self) -> Self {
+        Self { is_closed: true, ..self }
+    }
+
+    /// Whether the directory adds no groups.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// The tenant.

@@ -33,6 +33,17 @@ pub(super) struct Identity {
     pub(super) ceiling: Selection,
     /// The key as it was when it was verified.
     pub(super) key: Option<Arc<KeyRecord>>,
+    /// What the token that was made for one task is limited to.
+    pub(super) task: Task,
+}
+
+/// What a token that was made for one task says of the task.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(super) struct Task {
+    /// What for, as the application that asked for the token said.
+    pub(super) purpose: Option<String>,
+    /// The most results of one answer.
+    pub(super) results_max: Option<usize>,
 }
 
 /// The credential that was shown.
@@ -125,6 +136,18 @@ impl Caller {
             Credential::Key { id, .. } => Some(id),
             Credential::Token(_) => None,
         }
+    }
+
+    /// What for the request is made, as the application said that got the token; `None` where it said nothing.
+    #[must_use]
+    pub fn purpose(&self) -> Option<&str> {
+        self.0.task.purpose.as_deref()
+    }
+
+    /// The most results that one answer may have; `None` for the server's own limit.
+    #[must_use]
+    pub fn results_max(&self) -> Option<usize> {
+        self.0.task.results_max
     }
 
     /// Whose credential it is.

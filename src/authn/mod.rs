@@ -22,7 +22,7 @@ use std::{
 use ringfence_indexes::{AttributeValue, Principal, Selection, Subject, TenantId};
 
 use self::{
-    caller::Identity,
+    caller::{Identity, Task},
     token::{TokenError, VerifiedToken},
 };
 pub use jsonwebtoken::Algorithm;
@@ -186,6 +186,7 @@ fn token_caller(token: VerifiedToken) -> Caller {
         writer: subject,
         scopes: token.scopes,
         ceiling: Selection::All,
+        task: Task::default(),
     })
 }
 
@@ -214,6 +215,7 @@ fn key_caller(key: Arc<KeyRecord>, acting: Option<Acting>) -> Option<Caller> {
         scopes: key.scopes.clone(),
         ceiling: key.collections.clone().map_or(Selection::All, Selection::Only),
         key: Some(key),
+        task: Task::default(),
     }))
 }
 

@@ -59,6 +59,11 @@ impl Ask {
         }
     }
 
+    /// The most results of one answer, where the credential says so.
+    pub(super) fn results_max(&self) -> Option<usize> {
+        self.0.0.caller().ok()?.results_max()
+    }
+
     /// The request's id.
     pub(super) fn id(&self) -> &str {
         self.0.1.as_str()

@@ -7,7 +7,10 @@ use axum::{
     http::request::Parts,
 };
 
-use super::problem::{Code, Problem};
+use super::{
+    gate::Ask,
+    problem::{Code, Problem},
+};
 use crate::seal::Sealer;
 
 /// How many entries a page has where nothing is asked.
@@ -44,6 +47,8 @@ impl<S: Sync> FromRequestParts<S> for PageQuery {
             }
             seen.push(name);
         }
+        let most = parts.extensions.get::<Ask>().and_then(Ask::results_max);
+        page.limit = page.limit.min(most.unwrap_or(usize::MAX));
         Ok(page)
     }
 }

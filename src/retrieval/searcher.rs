@@ -87,9 +87,10 @@ impl Searcher {
     pub async fn search(
         self: &Arc<Self>,
         permit: &Permit<Search>,
-        query: Query,
+        mut query: Query,
         request_id: &str,
     ) -> Result<Answer<SearchAnswer>, SearchError> {
+        query.top_k = query.top_k.min(permit.caller().results_max().unwrap_or(usize::MAX));
         let slot = self.slots.take(permit.tenant()).await.ok_or(SearchError::Busy)?;
         let event = self.event(permit.caller(), &query, request_id);
         let caller = permit.caller().clone();
