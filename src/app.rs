@@ -177,7 +177,7 @@ impl App {
         if config.development_issuer {
             issuers.push(DevelopmentIssuer::derive(&master).issuer());
         }
-        let authenticator = Arc::new(Authenticator::new(keyring, issuers, Arc::clone(&clock)));
+        let authenticator = Arc::new(Authenticator::new(keyring, issuers, Arc::clone(&engine), Arc::clone(&clock)));
         let committer = Arc::new(committer);
         Ok(Arc::new(Self {
             config,

@@ -11,7 +11,7 @@ use ringfence_indexes::{Principal, TenantId, Timestamp};
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
-use super::issuer::{Issuer, IssuerKeys, TenantSource};
+use super::issuer::{GroupSource, Issuer, IssuerKeys, KeySource, TenantSource};
 use crate::{
     authz::{Scope, Scopes},
     entropy::Entropy,
@@ -74,7 +74,7 @@ impl DevelopmentIssuer {
             algorithms: vec![Algorithm::EdDSA],
             tenant: TenantSource::Claim("tenant".to_owned()),
             subject_claim: "sub".to_owned(),
-            groups_claim: Some("groups".to_owned()),
+            groups: GroupSource::Both { claim: "groups".to_owned(), directory_for_unknown: false },
             groups_optional: false,
             attributes: BTreeMap::new(),
             attributes_claim: Some("attributes".to_owned()),
@@ -82,7 +82,7 @@ impl DevelopmentIssuer {
             scope_claim: Some("scope".to_owned()),
             leeway_seconds: 0,
             max_lifetime_seconds: i64::from(TTL_SECONDS_MAX),
-            keys: IssuerKeys::from_ed25519(&self.key_id, &public).expect("the public half is a key"),
+            keys: KeySource::fixed(IssuerKeys::from_ed25519(&self.key_id, &public).expect("the public half is a key")),
         }
     }
 
@@ -143,7 +143,7 @@ mod tests {
         let minted = issuer.mint(&claims(60), NOW, &Entropy::seeded([2; 32]));
         let token = token::verify(minted.expose_secret(), &[issuer.issuer()], NOW).unwrap();
         assert_eq!((token.tenant.as_str(), token.principal.as_str()), ("acme", "user:alice"));
-        assert_eq!(token.groups.iter().map(Principal::as_str).collect::<Vec<_>>(), ["group:eng"]);
+        assert_eq!(token.groups.named.iter().map(Principal::as_str).collect::<Vec<_>>(), ["group:eng"]);
         assert_eq!(token.attributes["clearance"], AttributeValue::Integer(2));
         assert_eq!(token.attributes["region"], AttributeValue::Text("eu".to_owned()));
         assert_eq!(token.scopes.names(), ["search", "read"]);

@@ -1,21 +1,26 @@
 //! An issuer of tokens that the configuration trusts, and its keys.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{
     Algorithm, AlgorithmFamily, DecodingKey,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse},
 };
-use ringfence_indexes::TenantId;
+use ringfence_indexes::{TenantId, Timestamp};
+use serde_json::Value;
 
-use super::strict_json;
+use super::{remote_keys::RemoteKeys, strict_json};
 use crate::authz::Scopes;
 
 /// The shortest secret for HS256: as long as its hash (RFC 7518, 3.2).
 pub const SECRET_BYTES_MIN: usize = 32;
 /// The smallest RSA modulus (RFC 7518, 3.3).
 const RSA_BITS_MIN: usize = 2048;
+/// The most keys of one set.
+const KEYS_MAX: usize = 100;
+/// Members that only a private or a shared key has (RFC 7518, 6).
+const PRIVATE_MEMBERS: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
 
 /// How tokens of one issuer are verified and read.
 #[derive(Clone, Debug)]
@@ -30,9 +35,9 @@ pub struct Issuer {
     pub tenant: TenantSource,
     /// The claim that names the user.
     pub subject_claim: String,
-    /// The claim with the user's groups; without one, groups come from the directory alone.
-    pub groups_claim: Option<String>,
-    /// Whether a token without the groups claim has no groups. Otherwise its groups are unknown and it is refused.
+    /// Where the groups of its users come from.
+    pub groups: GroupSource,
+    /// Whether a token without the groups claim has no groups. Otherwise its groups are unknown.
     pub groups_optional: bool,
     /// Attribute name → claim.
     pub attributes: BTreeMap<String, String>,
@@ -47,7 +52,52 @@ pub struct Issuer {
     /// The longest time from now until a token expires.
     pub max_lifetime_seconds: i64,
     /// The keys.
-    pub keys: IssuerKeys,
+    pub keys: KeySource,
+}
+
+/// Where the groups of an issuer's users come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupSource {
+    /// A claim alone; the server's directory adds nothing to it.
+    Token {
+        /// The claim.
+        claim: String,
+    },
+    /// The server's directory alone.
+    Directory,
+    /// A claim and the directory together.
+    Both {
+        /// The claim.
+        claim: String,
+        /// Whether the directory may answer alone where the token does not say which groups the user is in; otherwise the request is refused.
+        directory_for_unknown: bool,
+    },
+}
+
+/// Where an issuer's keys come from.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// Read at the start.
+    Fixed(Arc<IssuerKeys>),
+    /// Published at an address.
+    Remote(Arc<RemoteKeys>),
+}
+
+impl KeySource {
+    /// Keys that stay as they are.
+    #[must_use]
+    pub fn fixed(keys: IssuerKeys) -> Self {
+        Self::Fixed(Arc::new(keys))
+    }
+
+    /// The keys that may be trusted now.
+    #[must_use]
+    pub fn current(&self, now: Timestamp) -> Option<Arc<IssuerKeys>> {
+        match self {
+            Self::Fixed(keys) => Some(Arc::clone(keys)),
+            Self::Remote(keys) => keys.current(now),
+        }
+    }
 }
 
 /// Where a token's tenant comes from.
@@ -63,6 +113,18 @@ pub enum TenantSource {
 #[derive(Clone)]
 pub struct IssuerKeys(Vec<IssuerKey>);
 
+/// What was found for a token's key id and algorithm.
+pub(super) enum Lookup<'keys> {
+    /// The key that both name.
+    Found(&'keys DecodingKey),
+    /// The only key there is, where token or key has no id: another may have taken its place.
+    Only(&'keys DecodingKey),
+    /// No key has this id: the issuer may have a new one.
+    Unknown,
+    /// The token fits no key, whichever there may be.
+    Unfit,
+}
+
 #[derive(Clone)]
 struct IssuerKey {
     id: Option<String>,
@@ -72,12 +134,13 @@ struct IssuerKey {
 }
 
 impl IssuerKeys {
-    /// The keys of a JWKS document. Keys for other uses or of unknown types are left out; a weak or symmetric key refuses the whole set.
+    /// The keys of a JWKS document. Keys for other uses or of unknown types are left out; a weak, private or symmetric key refuses the whole set.
     ///
     /// # Errors
     /// [`KeySetError`] says why.
     pub fn from_jwks(document: &[u8]) -> Result<Self, KeySetError> {
-        strict_json::parse_object(document).ok_or(KeySetError::Malformed)?;
+        let members = strict_json::parse_object(document).ok_or(KeySetError::Malformed)?;
+        check_members(members.get("keys").and_then(Value::as_array).ok_or(KeySetError::Malformed)?)?;
         let set: JwkSet = serde_json::from_slice(document).map_err(|_| KeySetError::Malformed)?;
         let mut keys: Vec<IssuerKey> = Vec::new();
         for jwk in &set.keys {
@@ -112,15 +175,27 @@ impl IssuerKeys {
         Ok(Self(vec![IssuerKey { id: Some(id.to_owned()), algorithms: vec![Algorithm::EdDSA], key }]))
     }
 
+    /// How many keys there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The key of this id that may verify this algorithm. A token without an id fits only a single key.
-    pub(super) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&DecodingKey> {
-        let key = match (id, self.0.as_slice()) {
-            (None, [only]) => only,
-            (Some(_), [only]) if only.id.is_none() => only,
-            (None, _) => return None,
-            (Some(id), keys) => keys.iter().find(|key| key.id.as_deref() == Some(id))?,
-        };
-        key.algorithms.contains(&algorithm).then_some(&key.key)
+    pub(super) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Lookup<'_> {
+        let fits = |key: &IssuerKey| key.algorithms.contains(&algorithm);
+        let named = |id: &str| self.0.iter().find(|key| key.id.as_deref() == Some(id));
+        match (id, self.0.as_slice()) {
+            (id, [only]) if id.is_none() || only.id.is_none() => match fits(only) {
+                true => Lookup::Only(&only.key),
+                false => Lookup::Unfit,
+            },
+            (None, _) => Lookup::Unfit,
+            (Some(id), _) => match named(id) {
+                Some(key) if fits(key) => Lookup::Found(&key.key),
+                Some(_) => Lookup::Unfit,
+                None => Lookup::Unknown,
+            },
+        }
     }
 }
 
@@ -138,6 +213,7 @@ fn issuer_key(jwk: &Jwk) -> Result<Option<IssuerKey>, KeySetError> {
     let possible: &[Algorithm] = match &jwk.algorithm {
         AlgorithmParameters::RSA(parameters) => {
             check_modulus(&parameters.n)?;
+            check_exponent(&parameters.e)?;
             AlgorithmFamily::Rsa.algorithms()
         }
         AlgorithmParameters::EllipticCurve(parameters) => match parameters.curve {
@@ -164,6 +240,23 @@ fn check_modulus(modulus: &str) -> Result<(), KeySetError> {
     if significant * 8 < RSA_BITS_MIN { Err(KeySetError::WeakRsa) } else { Ok(()) }
 }
 
+/// An exponent of 1 would make every text its own signature; an even one is no RSA key.
+fn check_exponent(exponent: &str) -> Result<(), KeySetError> {
+    let bytes = BASE64URL_NOPAD.decode(exponent.as_bytes()).map_err(|_| KeySetError::Malformed)?;
+    let significant: Vec<u8> = bytes.into_iter().skip_while(|byte| *byte == 0).collect();
+    let is_sound = significant.last().is_some_and(|last| last % 2 == 1) && significant != [1];
+    if is_sound { Ok(()) } else { Err(KeySetError::WeakRsa) }
+}
+
+/// Looks at what the parser of keys passes over.
+fn check_members(keys: &[Value]) -> Result<(), KeySetError> {
+    if keys.len() > KEYS_MAX {
+        return Err(KeySetError::TooMany);
+    }
+    let is_private = |key: &Value| PRIVATE_MEMBERS.iter().any(|member| key.get(member).is_some());
+    if keys.iter().any(is_private) { Err(KeySetError::Private) } else { Ok(()) }
+}
+
 /// Why an issuer's keys are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetError {
@@ -179,8 +272,14 @@ pub enum KeySetError {
     /// A secret in a set of public keys.
     #[error("the key set has a symmetric key: use `secret_file` for HS256")]
     Symmetric,
-    /// A short RSA modulus.
-    #[error("an RSA key of the key set has fewer than 2048 bits")]
+    /// A private key in a set of public keys: whoever has read it can sign.
+    #[error("the key set has a private key: it must be replaced, and only its public half published")]
+    Private,
+    /// More keys than anybody rotates through.
+    #[error("the key set has more than {KEYS_MAX} keys")]
+    TooMany,
+    /// A short RSA modulus, or an exponent that is none.
+    #[error("an RSA key of the key set has fewer than 2048 bits or an unsafe exponent")]
     WeakRsa,
     /// A short shared secret.
     #[error("the shared secret has fewer than 32 bytes")]

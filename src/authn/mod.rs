@@ -10,6 +10,7 @@ mod key_record;
 mod key_uses;
 mod keyring;
 mod network;
+mod remote_keys;
 pub(crate) mod strict_json;
 mod token;
 
@@ -19,22 +20,23 @@ use std::{
     sync::Arc,
 };
 
-use ringfence_indexes::{AttributeValue, Principal, Selection, Subject, TenantId};
+use ringfence_indexes::{AttributeValue, Engine, Principal, Selection, Subject, TenantId};
 
 use self::{
     caller::{Identity, Task},
-    token::{TokenError, VerifiedToken},
+    token::{Directory, Groups, TokenError, VerifiedToken},
 };
 pub use jsonwebtoken::Algorithm;
 
 pub use self::{
     caller::{Authenticated, Caller, Credential, Operator, TokenFacts},
     development::{DevelopmentClaims, DevelopmentIssuer, TTL_SECONDS_MAX},
-    issuer::{Issuer, IssuerKeys, KeySetError, SECRET_BYTES_MIN, TenantSource},
+    issuer::{GroupSource, Issuer, IssuerKeys, KeySetError, KeySource, SECRET_BYTES_MIN, TenantSource},
     key_record::{KeyKind, KeyRecord},
     key_uses::KeyUses,
     keyring::{KeyHasher, Keyring, NewKey, key_id_of},
     network::Network,
+    remote_keys::{FetchError, RemoteKeys, UrlError},
     token::attribute_value,
 };
 use crate::{authz::Scope, clock::Clock};
@@ -44,6 +46,8 @@ use crate::{authz::Scope, clock::Clock};
 pub struct Authenticator {
     keyring: Arc<Keyring>,
     issuers: Vec<Issuer>,
+    /// Whose directory answers where a token does not say which groups its user is in.
+    engine: Arc<Engine>,
     clock: Arc<Clock>,
 }
 
@@ -77,11 +81,34 @@ pub enum Unauthenticated {
     MissingScope(Scope),
 }
 
+/// Why a credential was not taken at the first look.
+enum Refusal {
+    Final(Unauthenticated),
+    /// The issuer of this number may have a key that is not known here yet.
+    UnknownKey(usize),
+}
+
+impl From<Unauthenticated> for Refusal {
+    fn from(refused: Unauthenticated) -> Self {
+        Self::Final(refused)
+    }
+}
+
+impl From<TokenError> for Refusal {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Invalid => Self::Final(Unauthenticated::Invalid),
+            TokenError::GroupsUnresolved => Self::Final(Unauthenticated::GroupsUnresolved),
+            TokenError::UnknownKey(issuer) => Self::UnknownKey(issuer),
+        }
+    }
+}
+
 impl Authenticator {
     /// An authenticator of these keys and issuers.
     #[must_use]
-    pub const fn new(keyring: Arc<Keyring>, issuers: Vec<Issuer>, clock: Arc<Clock>) -> Self {
-        Self { keyring, issuers, clock }
+    pub const fn new(keyring: Arc<Keyring>, issuers: Vec<Issuer>, engine: Arc<Engine>, clock: Arc<Clock>) -> Self {
+        Self { keyring, issuers, engine, clock }
     }
 
     /// The keys, which the committer changes.
@@ -90,22 +117,61 @@ impl Authenticator {
         &self.keyring
     }
 
-    /// Verifies the credential of a request.
+    /// Keeps the keys fresh that issuers publish, for as long as it is polled.
+    pub async fn keep_keys(&self) {
+        let remote = self.issuers.iter().filter_map(|issuer| match &issuer.keys {
+            KeySource::Remote(keys) => Some((issuer.issuer.clone(), Arc::clone(keys))),
+            KeySource::Fixed(_) => None,
+        });
+        // Side by side: an issuer that does not answer holds up none of the others.
+        let keeping = remote.map(|(issuer, keys)| keys.keep(issuer, Arc::clone(&self.clock)));
+        futures_util::future::join_all(keeping).await;
+    }
+
+    /// Whether each issuer that publishes its keys has some that may be trusted now, by its name.
+    #[must_use]
+    pub fn published_keys(&self) -> Vec<(&str, bool)> {
+        let remote = self.issuers.iter().filter(|issuer| matches!(issuer.keys, KeySource::Remote(_)));
+        let now = self.clock.now();
+        remote.map(|issuer| (issuer.issuer.as_str(), issuer.keys.current(now).is_some())).collect()
+    }
+
+    /// Verifies the credential of a request. A token with a key id that is not known waits for its issuer's keys to be fetched anew, once and not for long.
     ///
     /// # Errors
     /// [`Unauthenticated`] says which answer is due.
-    pub fn authenticate(
+    pub async fn authenticate(
         &self,
         headers: &CredentialHeaders<'_>,
         peer: IpAddr,
     ) -> Result<Authenticated, Unauthenticated> {
+        let issuer = match self.verify(headers, peer) {
+            Ok(authenticated) => return Ok(authenticated),
+            Err(Refusal::Final(refused)) => return Err(refused),
+            Err(Refusal::UnknownKey(issuer)) => issuer,
+        };
+        let is_renewed = match self.issuers.get(issuer).map(|issuer| &issuer.keys) {
+            Some(KeySource::Remote(keys)) => keys.demand(&self.clock).await,
+            _ => false,
+        };
+        if !is_renewed {
+            return Err(Unauthenticated::Invalid);
+        }
+        self.verify(headers, peer).map_err(|refusal| match refusal {
+            Refusal::Final(refused) => refused,
+            Refusal::UnknownKey(_) => Unauthenticated::Invalid,
+        })
+    }
+
+    /// Verifies the credential of a request with what is known here.
+    fn verify(&self, headers: &CredentialHeaders<'_>, peer: IpAddr) -> Result<Authenticated, Refusal> {
         let credential = headers.authorization.and_then(bearer).ok_or(Unauthenticated::Invalid)?;
         if !keyring::looks_like_key(credential) {
             let token = self.verify_token(credential)?;
             return match (headers.act_as, headers.on_behalf_of) {
                 (None, None) => Ok(Authenticated::Caller(token_caller(token))),
-                (Some(_), _) => Err(Unauthenticated::MissingScope(Scope::Assert)),
-                (None, Some(_)) => Err(Unauthenticated::MissingScope(Scope::Act)),
+                (Some(_), _) => Err(Unauthenticated::MissingScope(Scope::Assert).into()),
+                (None, Some(_)) => Err(Unauthenticated::MissingScope(Scope::Act).into()),
             };
         }
         let record = self.keyring.verify(credential, peer, self.clock.now()).ok_or(Unauthenticated::Invalid)?;
@@ -113,7 +179,7 @@ impl Authenticator {
         if record.kind == KeyKind::Operator {
             return Ok(Authenticated::Operator(Operator { key_id: record.id.clone() }));
         }
-        key_caller(record, acting).map(Authenticated::Caller).ok_or(Unauthenticated::Invalid)
+        key_caller(record, acting).map(Authenticated::Caller).ok_or(Unauthenticated::Invalid.into())
     }
 
     /// Whether the caller's credential still holds: looked at again before bytes leave.
@@ -125,7 +191,7 @@ impl Authenticator {
     }
 
     /// The person that the key's holder acts for, if a header names one.
-    fn acting(&self, headers: &CredentialHeaders<'_>, key: &KeyRecord) -> Result<Option<Acting>, Unauthenticated> {
+    fn acting(&self, headers: &CredentialHeaders<'_>, key: &KeyRecord) -> Result<Option<Acting>, Refusal> {
         let may = |scope: Scope| match key.kind {
             KeyKind::Service | KeyKind::Agent if key.scopes.contains(scope) => Ok(()),
             _ => Err(Unauthenticated::MissingScope(scope)),
@@ -137,34 +203,38 @@ impl Authenticator {
                 let named = acting::parse(value).ok_or(Unauthenticated::MalformedActing)?;
                 // What is asserted of the person are groups; attributes that nobody verified are missing, and fail.
                 let attributes = BTreeMap::new();
-                Ok(Some(Acting { principal: named.person, groups: named.groups, attributes, token: None }))
+                let groups = Groups { named: named.groups, directory: Directory::Adds };
+                Ok(Some(Acting { principal: named.person, groups, attributes, token: None }))
             }
             (None, Some(token)) => {
                 may(Scope::Act)?;
                 let token = self.verify_token(token)?;
                 // A token of another tenant is as good as none: nothing crosses between tenants.
                 if key.tenant.as_ref() != Some(&token.tenant) {
-                    return Err(Unauthenticated::Invalid);
+                    return Err(Unauthenticated::Invalid.into());
                 }
                 let VerifiedToken { principal, groups, attributes, facts, .. } = token;
                 Ok(Some(Acting { principal, groups, attributes, token: Some(facts) }))
             }
-            (Some(_), Some(_)) => Err(Unauthenticated::MalformedActing),
+            (Some(_), Some(_)) => Err(Unauthenticated::MalformedActing.into()),
         }
     }
 
-    fn verify_token(&self, token: &str) -> Result<VerifiedToken, Unauthenticated> {
-        token::verify(token, &self.issuers, self.clock.now()).map_err(|error| match error {
-            TokenError::Invalid => Unauthenticated::Invalid,
-            TokenError::GroupsUnresolved => Unauthenticated::GroupsUnresolved,
-        })
+    fn verify_token(&self, token: &str) -> Result<VerifiedToken, TokenError> {
+        let token = token::verify(token, &self.issuers, self.clock.now())?;
+        // A user whom the directory does not know is not one without groups.
+        let must_know = token.groups.directory == Directory::MustKnow;
+        if must_know && !self.engine.is_member(&token.tenant, &token.principal) {
+            return Err(TokenError::GroupsUnresolved);
+        }
+        Ok(token)
     }
 }
 
 /// The person that a key's holder acts for.
 struct Acting {
     principal: Principal,
-    groups: BTreeSet<Principal>,
+    groups: Groups,
     attributes: BTreeMap<String, AttributeValue>,
     token: Option<TokenFacts>,
 }
@@ -195,7 +265,10 @@ fn key_caller(key: Arc<KeyRecord>, acting: Option<Acting>) -> Option<Caller> {
     let tenant = key.tenant.clone()?;
     let own = key.subject.clone().map_or_else(
         || nobody(tenant.clone()),
-        |own| subject(tenant.clone(), own, key.groups.clone(), key.attributes.clone()),
+        |own| {
+            let groups = Groups { named: key.groups.clone(), directory: Directory::Adds };
+            subject(tenant.clone(), own, groups, key.attributes.clone())
+        },
     );
     let reads_as_itself = key.kind == KeyKind::User || key.scopes.contains(Scope::ReadAsService);
     let (reader, writer, acting_for, on_behalf) = match acting {
@@ -223,11 +296,13 @@ fn key_caller(key: Arc<KeyRecord>, acting: Option<Acting>) -> Option<Caller> {
 fn subject(
     tenant: TenantId,
     principal: Principal,
-    mut principals: BTreeSet<Principal>,
+    groups: Groups,
     attributes: BTreeMap<String, AttributeValue>,
 ) -> Subject {
+    let mut principals = groups.named;
     principals.extend([principal, Principal::everyone()]);
-    assert_verified(tenant, principals, attributes)
+    let subject = assert_verified(tenant, principals, attributes);
+    if groups.directory == Directory::IsLeftOut { subject.closed() } else { subject }
 }
 
 /// Reads nothing.

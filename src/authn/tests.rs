@@ -9,6 +9,7 @@ use aws_lc_rs::{
     signature::{self, KeyPair as _, RsaKeyPair},
 };
 use data_encoding::BASE64URL_NOPAD;
+use futures_util::FutureExt as _;
 use ringfence_indexes::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -24,6 +25,7 @@ struct World {
     key: RsaKeyPair,
     stranger: RsaKeyPair,
     authenticator: Authenticator,
+    engine: Arc<Engine>,
     clock: Arc<Clock>,
 }
 
@@ -41,7 +43,7 @@ impl World {
             algorithms: vec![Algorithm::RS256],
             tenant: TenantSource::Claim("tenant".into()),
             subject_claim: "sub".into(),
-            groups_claim: Some("groups".into()),
+            groups: GroupSource::Both { claim: "groups".into(), directory_for_unknown: false },
             groups_optional: false,
             attributes: BTreeMap::from([("clearance".into(), "clearance".into())]),
             attributes_claim: None,
@@ -49,14 +51,15 @@ impl World {
             scope_claim: None,
             leeway_seconds: 60,
             max_lifetime_seconds: 86_400,
-            keys,
+            keys: KeySource::fixed(keys),
         };
         change(&mut issuer);
         let clock = Arc::new(Clock::fixed(Timestamp(NOW * 1_000_000)));
+        let engine = Arc::new(Engine::new());
         let keyring = Arc::new(Keyring::new(KeyHasher::new([7; 32])));
-        let authenticator = Authenticator::new(keyring, vec![issuer], Arc::clone(&clock));
+        let authenticator = Authenticator::new(keyring, vec![issuer], Arc::clone(&engine), Arc::clone(&clock));
         let stranger = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
-        Self { key, stranger, authenticator, clock }
+        Self { key, stranger, authenticator, engine, clock }
     }
 
     fn sign(&self, header: &Value, claims: &Value) -> String {
@@ -75,10 +78,15 @@ impl World {
         sign(&self.key, header().to_string().as_bytes(), claims.as_bytes())
     }
 
+    /// None of these issuers publishes keys at an address, so nothing is waited for.
+    fn authenticate(&self, headers: &CredentialHeaders<'_>) -> Result<Authenticated, Unauthenticated> {
+        self.authenticator.authenticate(headers, PEER).now_or_never().unwrap()
+    }
+
     fn show(&self, token: &str) -> Result<Authenticated, Unauthenticated> {
         let authorization = format!("Bearer {token}");
         let headers = CredentialHeaders { authorization: Some(&authorization), ..CredentialHeaders::default() };
-        self.authenticator.authenticate(&headers, PEER)
+        self.authenticate(&headers)
     }
 
     fn caller(&self, token: &str) -> Caller {
@@ -117,7 +125,7 @@ impl World {
     fn act(&self, key: &str, act_as: Option<&str>, on_behalf_of: Option<&str>) -> Result<Caller, Unauthenticated> {
         let authorization = format!("Bearer {key}");
         let headers = CredentialHeaders { authorization: Some(&authorization), act_as, on_behalf_of };
-        self.authenticator.authenticate(&headers, PEER).map(|found| found.caller().unwrap().clone())
+        self.authenticate(&headers).map(|found| found.caller().unwrap().clone())
     }
 }
 
@@ -363,6 +371,40 @@ fn unknown_groups_are_not_no_groups() {
     let lenient = World::with(|issuer| issuer.groups_optional = true);
     assert_eq!(lenient.caller(&lenient.with_claims(&json!({"groups": "(absent)"}))).subject().principals().len(), 2);
     assert!(lenient.show(&lenient.with_claims(&json!({"groups": "(absent)", "hasgroups": true}))).is_err());
+}
+
+#[test]
+fn groups_come_from_where_the_issuer_says() {
+    let claim = || "groups".to_owned();
+    let [token, directory, both] = [
+        GroupSource::Token { claim: claim() },
+        GroupSource::Directory,
+        GroupSource::Both { claim: claim(), directory_for_unknown: true },
+    ]
+    .map(|source| World::with(|issuer| issuer.groups = source));
+    let plain = json!({});
+    assert!(token.caller(&token.with_claims(&plain)).subject().is_closed());
+    assert!(!both.caller(&both.with_claims(&plain)).subject().is_closed());
+    let names = |world: &World, changes: &Value| {
+        let caller = world.caller(&world.with_claims(changes));
+        caller.subject().principals().iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&both, &plain), ["everyone", "group:g1", "user:alice"]);
+    // What the token says, or does not say, of groups is nothing to an issuer whose groups are the directory's.
+    for changes in [plain, json!({"groups": 7}), json!({"hasgroups": true})] {
+        assert_eq!(names(&directory, &changes), ["everyone", "user:alice"]);
+    }
+    let unknown = json!({"groups": "(absent)", "_claim_names": {"groups": "src1"}});
+    for world in [&token, &both] {
+        let found = world.show(&world.with_claims(&unknown)).err();
+        assert_eq!(found, Some(Unauthenticated::GroupsUnresolved), "nor does the directory know the user");
+    }
+    let tenant = TenantId::new("t1").unwrap();
+    both.engine.create_tenant(&tenant, [1; 32], 0);
+    let members = BTreeSet::from([Principal::new("user:alice").unwrap()]);
+    let group = ringfence_indexes::Change::PutGroup { group: Principal::new("group:eng").unwrap(), members };
+    both.engine.apply(&tenant, 1, vec![group]).unwrap();
+    assert_eq!(names(&both, &unknown), ["everyone", "user:alice"], "the directory adds group:eng when it is read");
 }
 
 #[test]

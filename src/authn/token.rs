@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::{
     caller::TokenFacts,
-    issuer::{Issuer, TenantSource},
+    issuer::{GroupSource, Issuer, Lookup, TenantSource},
     strict_json,
 };
 use crate::authz::{Scope, Scopes};
@@ -31,10 +31,29 @@ const RESERVED_NAMES: [&str; 3] = ["everyone", "public", "anonymous"];
 pub(super) struct VerifiedToken {
     pub(super) tenant: TenantId,
     pub(super) principal: Principal,
-    pub(super) groups: BTreeSet<Principal>,
+    pub(super) groups: Groups,
     pub(super) attributes: BTreeMap<String, AttributeValue>,
     pub(super) scopes: Scopes,
     pub(super) facts: TokenFacts,
+}
+
+/// The groups of a token's user, as far as the token tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Groups {
+    pub(super) named: BTreeSet<Principal>,
+    pub(super) directory: Directory,
+}
+
+/// What the server's directory has to do with a token's user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Directory {
+    /// It adds its groups.
+    #[default]
+    Adds,
+    /// It adds nothing: the issuer alone names groups.
+    IsLeftOut,
+    /// It alone knows the groups, and must know some: not known is not none.
+    MustKnow,
 }
 
 /// Why a token is refused; outside, all but one are the same.
@@ -42,6 +61,8 @@ pub(super) struct VerifiedToken {
 pub(super) enum TokenError {
     /// Not a genuine, current token of a configured issuer.
     Invalid,
+    /// The issuer of this number may have a key of the token's id that is not known here yet.
+    UnknownKey(usize),
     /// Genuine, but it does not say which groups the user is in. A `deny` for a group could not be honoured.
     GroupsUnresolved,
 }
@@ -54,13 +75,18 @@ pub(super) fn verify(token: &str, issuers: &[Issuer], now: Timestamp) -> Result<
     let (algorithm, key_id) = check_header(&header).ok_or(TokenError::Invalid)?;
     let named = claims.get("iss").and_then(Value::as_str).ok_or(TokenError::Invalid)?;
     // Several audiences of one issuer are several entries: the first whose key and audience fit counts.
-    let fits = |issuer: &&Issuer| {
-        issuer.issuer == named
-            && has_audience(&claims, &issuer.audience)
-            && is_signed_by(issuer, &parts, algorithm, key_id)
+    let fits = |issuer: &Issuer| {
+        issuer.issuer == named && has_audience(&claims, &issuer.audience) && issuer.algorithms.contains(&algorithm)
     };
-    let issuer = issuers.iter().find(fits).ok_or(TokenError::Invalid)?;
-    read_claims(&claims, issuer, now)
+    let mut refusal = TokenError::Invalid;
+    for (number, issuer) in issuers.iter().enumerate().filter(|(_, issuer)| fits(issuer)) {
+        match signature(issuer, &parts, algorithm, key_id, now) {
+            Signature::Genuine => return read_claims(&claims, issuer, now),
+            Signature::Forged => {}
+            Signature::UnknownKey => refusal = TokenError::UnknownKey(number),
+        }
+    }
+    Err(refusal)
 }
 
 struct Parts<'token> {
@@ -118,9 +144,28 @@ fn has_audience(claims: &Map<String, Value>, audience: &str) -> bool {
     }
 }
 
-fn is_signed_by(issuer: &Issuer, parts: &Parts<'_>, algorithm: Algorithm, key_id: Option<&str>) -> bool {
-    let key = issuer.algorithms.contains(&algorithm).then(|| issuer.keys.find(key_id, algorithm)).flatten();
-    key.is_some_and(|key| crypto::verify(parts.signature, parts.signed.as_bytes(), key, algorithm).unwrap_or(false))
+enum Signature {
+    Genuine,
+    Forged,
+    /// No key of this id is known.
+    UnknownKey,
+}
+
+fn signature(
+    issuer: &Issuer,
+    parts: &Parts<'_>,
+    algorithm: Algorithm,
+    key_id: Option<&str>,
+    now: Timestamp,
+) -> Signature {
+    let Some(keys) = issuer.keys.current(now) else { return Signature::UnknownKey };
+    let is_genuine = |key| crypto::verify(parts.signature, parts.signed.as_bytes(), key, algorithm).unwrap_or(false);
+    match keys.find(key_id, algorithm) {
+        Lookup::Found(key) | Lookup::Only(key) if is_genuine(key) => Signature::Genuine,
+        // Without ids nothing else tells that the issuer has changed its key.
+        Lookup::Unknown | Lookup::Only(_) => Signature::UnknownKey,
+        Lookup::Found(_) | Lookup::Unfit => Signature::Forged,
+    }
 }
 
 fn read_claims(claims: &Map<String, Value>, issuer: &Issuer, now: Timestamp) -> Result<VerifiedToken, TokenError> {
@@ -174,8 +219,30 @@ fn subject_principal(subject: &str) -> Option<Principal> {
     (may_ask && !reserved).then_some(principal)
 }
 
-fn read_groups(claims: &Map<String, Value>, issuer: &Issuer) -> Result<BTreeSet<Principal>, TokenError> {
-    let Some(claim) = &issuer.groups_claim else { return Ok(BTreeSet::new()) };
+fn read_groups(claims: &Map<String, Value>, issuer: &Issuer) -> Result<Groups, TokenError> {
+    match &issuer.groups {
+        GroupSource::Directory => Ok(Groups::default()),
+        GroupSource::Token { claim } => {
+            let named = named_groups(claims, claim, issuer.groups_optional)?;
+            Ok(Groups { named, directory: Directory::IsLeftOut })
+        }
+        GroupSource::Both { claim, directory_for_unknown } => {
+            match named_groups(claims, claim, issuer.groups_optional) {
+                Ok(named) => Ok(Groups { named, directory: Directory::Adds }),
+                Err(TokenError::GroupsUnresolved) if *directory_for_unknown => {
+                    Ok(Groups { named: BTreeSet::new(), directory: Directory::MustKnow })
+                }
+                Err(error) => Err(error),
+            }
+        }
+    }
+}
+
+fn named_groups(
+    claims: &Map<String, Value>,
+    claim: &str,
+    is_optional: bool,
+) -> Result<BTreeSet<Principal>, TokenError> {
     // Entra ID leaves the groups out beyond 200 and points elsewhere: unknown, not none.
     let pointed_elsewhere = claims.get("_claim_names").is_some_and(|names| names.get(claim).is_some());
     let left_out = claims.get("hasgroups").is_some_and(|has| *has != Value::Bool(false));
@@ -183,7 +250,7 @@ fn read_groups(claims: &Map<String, Value>, issuer: &Issuer) -> Result<BTreeSet<
         return Err(TokenError::GroupsUnresolved);
     }
     let names = match claims.get(claim) {
-        None if issuer.groups_optional => return Ok(BTreeSet::new()),
+        None if is_optional => return Ok(BTreeSet::new()),
         None => return Err(TokenError::GroupsUnresolved),
         Some(value) => value.as_array().filter(|names| names.len() <= PRINCIPALS_MAX).ok_or(TokenError::Invalid)?,
     };

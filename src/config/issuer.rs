@@ -1,15 +1,20 @@
 //! `[[issuer]]`: who may issue tokens, and how they are read.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use ringfence_indexes::TenantId;
 use serde::Deserialize;
 
 use super::check::{UnsafeConfig, check_private_file};
 use crate::{
-    authn::{Algorithm, Issuer, IssuerKeys, TenantSource},
+    authn::{Algorithm, GroupSource, Issuer, IssuerKeys, KeySource, RemoteKeys, TenantSource},
     authz::Scopes,
 };
+
+/// The shortest time between two fetches of an issuer's keys.
+const REFRESH_SECONDS_MIN: u32 = 30;
+/// The longest that keys may be trusted without being seen again: a week.
+const STALE_SECONDS_MAX: u32 = 604_800;
 
 /// An issuer as it is configured.
 #[derive(Clone, Debug, Deserialize)]
@@ -23,6 +28,14 @@ pub struct IssuerConfig {
     pub algorithms: Vec<String>,
     /// A file with the issuer's public keys.
     pub jwks_file: Option<PathBuf>,
+    /// The address where the issuer publishes its public keys.
+    pub jwks_url: Option<String>,
+    /// How often they are fetched anew.
+    #[serde(default = "refresh")]
+    pub jwks_refresh_seconds: u32,
+    /// How old they may be where they cannot be fetched; afterwards its tokens are refused.
+    #[serde(default = "stale")]
+    pub jwks_stale_seconds: u32,
     /// A file with a shared secret, for HS256.
     pub secret_file: Option<PathBuf>,
     /// The tenant of all its tokens.
@@ -34,7 +47,12 @@ pub struct IssuerConfig {
     pub subject_claim: String,
     /// The claim with the user's groups.
     pub groups_claim: Option<String>,
-    /// Whether a token without that claim has no groups, instead of being refused.
+    /// Where groups come from; both where `groups_claim` is set, else the directory.
+    pub groups_from: Option<GroupsFrom>,
+    /// What holds where the token does not say which groups its user is in.
+    #[serde(default)]
+    pub groups_unknown: GroupsUnknown,
+    /// Whether a token without that claim has no groups, instead of unknown ones.
     #[serde(default)]
     pub groups_optional: bool,
     /// Attribute → claim.
@@ -51,6 +69,37 @@ pub struct IssuerConfig {
     /// The longest time until a token expires.
     #[serde(default = "lifetime")]
     pub max_lifetime_seconds: u32,
+}
+
+/// Where the groups of an issuer's users come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupsFrom {
+    /// The token alone.
+    Token,
+    /// The server's directory alone.
+    Directory,
+    /// Both together.
+    Both,
+}
+
+/// What holds where a token does not say which groups its user is in: Entra ID leaves them out beyond 200.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupsUnknown {
+    /// 403 `groups_unresolved`.
+    #[default]
+    Refuse,
+    /// The directory answers alone, if it knows the user.
+    Directory,
+}
+
+const fn refresh() -> u32 {
+    600
+}
+
+const fn stale() -> u32 {
+    21_600
 }
 
 fn subject_claim() -> String {
@@ -111,7 +160,7 @@ impl IssuerConfig {
             algorithms,
             tenant,
             subject_claim: self.subject_claim.clone(),
-            groups_claim: self.groups_claim.clone(),
+            groups: self.groups().map_err(|(reason, remedy)| refuse(reason.to_owned(), remedy))?,
             groups_optional: self.groups_optional,
             attributes: self.attributes.clone(),
             attributes_claim: None,
@@ -123,24 +172,56 @@ impl IssuerConfig {
         })
     }
 
-    fn keys(&self) -> Result<IssuerKeys, UnsafeConfig> {
+    fn groups(&self) -> Result<GroupSource, (&'static str, &'static str)> {
+        let default = if self.groups_claim.is_some() { GroupsFrom::Both } else { GroupsFrom::Directory };
+        let from = self.groups_from.unwrap_or(default);
+        let by_directory = self.groups_unknown == GroupsUnknown::Directory;
+        if by_directory && from != GroupsFrom::Both {
+            return Err(("`groups_unknown = \"directory\"` needs both sources", "set `groups_from = \"both\"`"));
+        }
+        match (from, self.groups_claim.clone()) {
+            (GroupsFrom::Directory, _) => Ok(GroupSource::Directory),
+            (GroupsFrom::Token, Some(claim)) => Ok(GroupSource::Token { claim }),
+            (GroupsFrom::Both, Some(claim)) => Ok(GroupSource::Both { claim, directory_for_unknown: by_directory }),
+            (_, None) => Err(("`groups_from` names the token, but no claim of it", "set `groups_claim`")),
+        }
+    }
+
+    fn keys(&self) -> Result<KeySource, UnsafeConfig> {
         let refuse = |reason: String| {
             UnsafeConfig::new(
                 format!("issuer `{}`: {reason}", self.issuer),
-                "give its public keys in `jwks_file`, or a random secret of at least 32 bytes in `secret_file`",
+                "give its public keys by `jwks_url` or `jwks_file`, or a random secret of at least 32 bytes in `secret_file`",
             )
         };
         let read = |path: &PathBuf| {
             fs::read(path).map_err(|error| refuse(format!("cannot read `{}`: {error}", path.display())))
         };
-        let keys = match (&self.jwks_file, &self.secret_file) {
-            (Some(path), None) => IssuerKeys::from_jwks(&read(path)?),
-            (None, Some(path)) => {
+        let keys = match (&self.jwks_url, &self.jwks_file, &self.secret_file) {
+            (Some(url), None, None) => return self.published(url),
+            (None, Some(path), None) => IssuerKeys::from_jwks(&read(path)?),
+            (None, None, Some(path)) => {
                 check_private_file(path)?;
                 IssuerKeys::from_secret(&read(path)?)
             }
-            _ => return Err(refuse("needs exactly one of `jwks_file` and `secret_file`".into())),
+            _ => return Err(refuse("needs exactly one of `jwks_url`, `jwks_file` and `secret_file`".into())),
         };
-        keys.map_err(|error| refuse(error.to_string()))
+        keys.map(KeySource::fixed).map_err(|error| refuse(error.to_string()))
+    }
+
+    fn published(&self, url: &str) -> Result<KeySource, UnsafeConfig> {
+        let (refresh, stale) = (self.jwks_refresh_seconds, self.jwks_stale_seconds);
+        if refresh < REFRESH_SECONDS_MIN || stale < refresh || stale > STALE_SECONDS_MAX {
+            return Err(UnsafeConfig::new(
+                format!("issuer `{}`: keys would be fetched too often, or trusted too long", self.issuer),
+                format!(
+                    "set `jwks_refresh_seconds` to {REFRESH_SECONDS_MIN} or more, and `jwks_stale_seconds` between that and {STALE_SECONDS_MAX}"
+                ),
+            ));
+        }
+        let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
+        RemoteKeys::new(url, seconds(refresh), seconds(stale))
+            .map(|keys| KeySource::Remote(Arc::new(keys)))
+            .map_err(|error| UnsafeConfig::new(format!("issuer `{}`: {error}", self.issuer), "correct `jwks_url`"))
     }
 }

@@ -103,7 +103,8 @@ pub(super) async fn gate(
     let resource = names.map_or_else(|_| String::new(), |names| joined(&names));
     let resource = (!resource.is_empty()).then_some(resource);
     let mut trail = Trail { action, resource, request_id, who: Who::Nobody };
-    let authenticated = match authenticate(&server, &request, &mut trail) {
+    let address = address(&server, &request);
+    let authenticated = match authenticate(&server, request.headers(), address, &mut trail).await {
         Ok(authenticated) => authenticated,
         Err(refused) => return trail.finish(&server, *refused).await,
     };
@@ -207,12 +208,17 @@ fn too_soon(refused: TooSoon) -> Response {
     response
 }
 
-fn authenticate(server: &Server, request: &Request, trail: &mut Trail) -> Result<Authenticated, Box<Response>> {
-    let address = address(server, request);
-    let headers = credential_headers(request.headers());
+async fn authenticate(
+    server: &Server,
+    headers: &HeaderMap,
+    address: IpAddr,
+    trail: &mut Trail,
+) -> Result<Authenticated, Box<Response>> {
+    let was_shown = headers.contains_key(header::AUTHORIZATION);
+    let headers = credential_headers(headers);
     let authenticator = &server.app.authenticator;
     let refused = match headers.as_ref().map_err(|refused| *refused) {
-        Ok(headers) => match authenticator.authenticate(headers, address) {
+        Ok(headers) => match authenticator.authenticate(headers, address).await {
             Ok(authenticated) => return Ok(authenticated),
             Err(refused) => refused,
         },
@@ -223,7 +229,7 @@ fn authenticate(server: &Server, request: &Request, trail: &mut Trail) -> Result
     {
         // A 403 is recorded: under the credential alone, since the person it names was not accepted.
         let alone = CredentialHeaders { act_as: None, on_behalf_of: None, ..*headers };
-        if let Ok(authenticated) = authenticator.authenticate(&alone, address) {
+        if let Ok(authenticated) = authenticator.authenticate(&alone, address).await {
             trail.who = Who::of(&authenticated);
         }
     }
@@ -231,7 +237,6 @@ fn authenticate(server: &Server, request: &Request, trail: &mut Trail) -> Result
         let actor = Actor { credential: "token without groups".to_owned(), ..Actor::default() };
         trail.who = Who::Known { tenant: None, actor };
     }
-    let was_shown = request.headers().contains_key(header::AUTHORIZATION);
     if refused == Unauthenticated::Invalid && was_shown {
         tracing::info!(request.id = trail.request_id.as_str(), "a credential was refused");
         if let Err(refused) = server.limits.check_failure(address) {

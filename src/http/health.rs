@@ -70,6 +70,6 @@ pub(super) fn metrics_router(server: Server) -> Router {
 }
 
 fn text(server: &Server) -> Response {
-    let text = server.metrics.render(server.searcher.slots.waiting());
+    let text = server.metrics.render(server.searcher.slots.waiting(), &server.app.authenticator.published_keys());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

@@ -41,6 +41,11 @@ impl Metrics {
             "Time from a request's head to its answer's head, by route template.".into(),
         );
         recorder.describe_gauge("ringfence_waiting_searches".into(), None, "Searches that wait for a place.".into());
+        recorder.describe_gauge(
+            "ringfence_issuer_keys_usable".into(),
+            None,
+            "Whether there are keys to verify the tokens of an issuer with that publishes them, by issuer.".into(),
+        );
         let counter = |name: &'static str| recorder.register_counter(&Key::from_static_name(name), &METADATA);
         Self {
             searches: counter("ringfence_searches_total"),
@@ -88,7 +93,14 @@ impl Metrics {
     }
 
     /// The text that Prometheus reads.
-    pub(super) fn render(&self, waiting_searches: usize) -> String {
+    ///
+    /// `issuers` come from the configuration, so they are a closed set too.
+    pub(super) fn render(&self, waiting_searches: usize, issuers: &[(&str, bool)]) -> String {
+        for (issuer, is_usable) in issuers {
+            let label = Label::new("issuer", (*issuer).to_owned());
+            let key = Key::from_parts("ringfence_issuer_keys_usable", vec![label]);
+            self.recorder.register_gauge(&key, &METADATA).set(f64::from(u8::from(*is_usable)));
+        }
         self.waiting_searches.set(f64::from(u32::try_from(waiting_searches).unwrap_or(u32::MAX)));
         self.handle.render()
     }
@@ -108,11 +120,12 @@ mod tests {
         let (one, other) = (Metrics::new(), Metrics::new());
         one.request("GET", "/v1/groups/{name}", 404, Duration::from_millis(3));
         one.searched();
-        let text = one.render(2);
+        let text = one.render(2, &[("https://idp.example", false)]);
         let line = r#"ringfence_http_requests_total{method="GET",route="/v1/groups/{name}",status="4xx"} 1"#;
         assert!(text.contains(line), "{text}");
+        assert!(text.contains(r#"ringfence_issuer_keys_usable{issuer="https://idp.example"} 0"#), "{text}");
         assert!(text.contains("ringfence_searches_total 1") && text.contains("ringfence_waiting_searches 2"), "{text}");
         assert!(text.contains(r#"ringfence_http_request_seconds_bucket{route="/v1/groups/{name}",le="0.005"} 1"#));
-        assert!(!other.render(0).contains("route="));
+        assert!(!other.render(0, &[]).contains("route="));
     }
 }

@@ -63,7 +63,7 @@ pub fn router(app: Arc<App>) -> Router {
     routes::router(Server::new(app))
 }
 
-/// Serves a server on `listener`, and its metrics on a listener of their own where that is configured, and keeps the collections' retention, until `shutdown` resolves and open requests are done.
+/// Serves a server on `listener`, and its metrics on a listener of their own where that is configured, and keeps the collections' retention and the keys of issuers, until `shutdown` resolves and open requests are done.
 ///
 /// # Errors
 /// [`io::Error`] where the listener for metrics cannot be opened.
@@ -92,7 +92,8 @@ pub async fn run(
         stop.send_replace(true);
     };
     let retention = until(server.app.clone().keep_retention(), stopped(stopping.clone()));
-    tokio::join!(main, metrics, wait, until(upkeep(&server), stopped(stopping.clone())), retention);
+    let keys = until(server.app.authenticator.keep_keys(), stopped(stopping.clone()));
+    tokio::join!(main, metrics, wait, until(upkeep(&server), stopped(stopping.clone())), retention, keys);
     Ok(())
 }
 

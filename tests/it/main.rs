@@ -21,11 +21,15 @@ mod deletion;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod hostile_tokens;
+#[cfg(test)]
 mod noninterference;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod policy;
+#[cfg(test)]
+mod provider;
 #[cfg(test)]
 mod quickstart;
 #[cfg(test)]

@@ -5,6 +5,7 @@
 mod check;
 mod needs;
 mod process;
+mod python;
 mod test;
 
 use std::process::ExitCode;

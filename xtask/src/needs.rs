@@ -15,6 +15,7 @@ struct Need {
 const NEEDS: &[Need] = &[
     Need { program: "cc", packages: &["gcc", "libc6-dev"], what_for: "aws-lc and SQLite are compiled from C" },
     Need { program: "curl", packages: &["curl"], what_for: "the README's quickstart asks with it" },
+    Need { program: "python3", packages: &["python3", "python3-venv"], what_for: "an identity provider for tests" },
 ];
 
 /// Installs whatever is missing; does nothing where all is there.
@@ -27,6 +28,11 @@ pub(crate) fn install_missing() -> Result<(), Failure> {
         process::complain(&format!("`{}` is missing: {}", need.program, need.what_for));
     }
     let packages: Vec<&str> = missing.iter().flat_map(|need| need.packages).copied().collect();
+    install(&packages)
+}
+
+/// Installs Debian packages.
+pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {
     if !is_installed("apt-get") {
         return Err(format!("no apt-get here; install by hand: {}", packages.join(" ")));
     }

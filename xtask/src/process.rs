@@ -16,6 +16,11 @@ pub(crate) fn root() -> PathBuf {
     package.parent().map_or_else(|| package.clone(), Path::to_path_buf)
 }
 
+/// Where cargo builds, and what tests need is kept.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |target| root().join(target))
+}
+
 /// The cargo that started us, in the workspace.
 ///
 /// What `cargo run` told us about this package is taken out of the environment, because build scripts would see it and rebuild.

@@ -5,11 +5,13 @@ use std::process::Command;
 use crate::{
     needs,
     process::{self, Failure, cargo, run, run_watching},
+    python,
 };
 
 /// Every test of the workspace: unit tests, documentation examples (those that must not compile too) and `tests/it`.
 pub(crate) fn test(filter: Option<&str>) -> Result<(), Failure> {
     needs::install_missing()?;
+    python::install_packages()?;
     let mut command = cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
     if let Some(filter) = filter {
         command.args(["--", filter]);
@@ -20,6 +22,7 @@ pub(crate) fn test(filter: Option<&str>) -> Result<(), Failure> {
 /// The long form of some tests: optimised, and told so through the environment.
 pub(crate) fn deep(name: &str, rest: &[&str]) -> Result<(), Failure> {
     needs::install_missing()?;
+    python::install_packages()?;
     let mut command = cargo(&["test", "--locked", "--release", "--test", "it", "--", "--nocapture", name]);
     command.args(rest).env("RINGFENCE_DEEP", "1");
     count(&mut command)

@@ -14,6 +14,7 @@ use super::Check;
 use crate::{
     app::{App, StartError},
     audit::{self, PUBLIC_KEY_FILE},
+    authn::KeySource,
     cage::Protection,
     cli::{audit::log_words, failure::Failure, local, output::counted},
     clock::Clock,
@@ -32,6 +33,7 @@ pub(super) async fn examine(config: Config) -> Vec<Check> {
         return vec![Check::failed("directory", failure.message(), failure.remedy())];
     }
     let mut checks = vec![safety(&config), permissions(&data_dir), audit_chain(&data_dir)];
+    checks.extend(published_keys(&config).await);
     // What is unsafe to serve can still be examined: only the checks above depend on the rest of the configuration.
     let (worker_program, require_sandbox) = (config.worker_program, config.require_sandbox);
     let config = Config { data_dir, audit: config.audit, worker_program, ..Config::default() };
@@ -65,6 +67,28 @@ fn sandbox(app: &App, is_required: bool) -> Check {
         return Check::failed("sandbox", words, "run on a kernel that has what is missing");
     }
     Check::left("sandbox", words)
+}
+
+/// Whether the keys can be had that issuers publish.
+async fn published_keys(config: &Config) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for issuer in config.check().unwrap_or_default() {
+        let KeySource::Remote(keys) = &issuer.keys else { continue };
+        checks.push(match keys.renew(&Clock::System).await {
+            Ok(count) => {
+                Check::well("issuer", format!("{}: {}", issuer.issuer, counted(count as u64, "key", "keys")))
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
+                Check::failed(
+                    "issuer",
+                    format!("{}: {error}{cause}", issuer.issuer),
+                    "correct `jwks_url`, or ask whoever runs the issuer: its tokens are refused until its keys can be fetched",
+                )
+            }
+        });
+    }
+    checks
 }
 
 fn safety(config: &Config) -> Check {

@@ -163,7 +163,7 @@ async fn the_last_use_of_a_key_outlives_the_server() {
     let bearer = format!("Bearer {}", secrecy::ExposeSecret::expose_secret(&secret));
     let headers = crate::authn::CredentialHeaders { authorization: Some(&bearer), ..Default::default() };
     assert_eq!(keyring.uses().last(&id), None);
-    world.app.authenticator.authenticate(&headers, std::net::IpAddr::from([127, 0, 0, 1])).unwrap();
+    world.app.authenticator.authenticate(&headers, std::net::IpAddr::from([127, 0, 0, 1])).await.unwrap();
     let world = world.reopened().await;
     assert_eq!(world.app.authenticator.keyring().uses().last(&id), Some(Timestamp(77_000)));
 }
