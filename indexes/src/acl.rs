@@ -44,7 +44,7 @@ pub struct Acl {
 impl Acl {
     /// Whether someone with these principals and attributes may read, now.
     ///
-    /// Pure; principals are the complete set, nested groups included.
+    /// Pure; principals are the complete set, nested groups included. `allow` means the person who bore a name when it was written, `deny` everybody who ever bears it.
     #[must_use]
     pub fn permits(
         &self,
@@ -53,7 +53,16 @@ impl Acl {
         now: Timestamp,
     ) -> bool {
         let matches = |named: &BTreeSet<Principal>| named.iter().any(|principal| principals.contains(principal));
-        matches(&self.allow) && !matches(&self.deny) && self.requires_no_more_than(attributes) && self.is_open_at(now)
+        matches(&self.allow)
+            && !self.denies(principals)
+            && self.requires_no_more_than(attributes)
+            && self.is_open_at(now)
+    }
+
+    /// Whether an entry of `deny` matches.
+    fn denies(&self, principals: &BTreeSet<Principal>) -> bool {
+        let by_name = |principal: &Principal| principal.has_generation() && self.deny.contains(&principal.name());
+        !self.deny.is_empty() && (!self.deny.is_disjoint(principals) || principals.iter().any(by_name))
     }
 
     /// Whether every requirement holds for these attributes.

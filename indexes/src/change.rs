@@ -8,6 +8,7 @@ use crate::{
     document::Document,
     id::{CollectionId, DocumentId},
     principal::Principal,
+    standing::{Declarations, Standing},
 };
 
 /// One change of a tenant.
@@ -49,4 +50,15 @@ pub enum Change {
         /// The group.
         group: Principal,
     },
+    /// Says how a user's name stands in the directory.
+    PutStanding {
+        /// The name, `user:…`.
+        name: Principal,
+        /// How it stands.
+        standing: Standing,
+    },
+    /// Declares attributes; what was declared before is forgotten.
+    DeclareAttributes(Declarations),
+    /// Whether only users that the directory knows may read.
+    RequireKnownUsers(bool),
 }

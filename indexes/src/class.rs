@@ -158,7 +158,10 @@ impl ClassIndex {
         // What is allowed is cut down by the rest, so that the classes of others cost nothing.
         let readable = collections.filter_map(|collection| self.collections.get(collection));
         let readable = readable.fold(RoaringBitmap::new(), |all, one| all | (&allowed & one));
-        named(&self.deny).fold(readable, |left, denied| left - denied)
+        // A name is denied whoever bears it.
+        let borne = principals.iter().filter(|principal| principal.has_generation());
+        let by_name = borne.filter_map(|principal| self.deny.get(&principal.name()));
+        named(&self.deny).chain(by_name).fold(readable, |left, denied| left - denied)
     }
 }
 

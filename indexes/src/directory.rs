@@ -1,21 +1,37 @@
-//! The directory of groups: who belongs to what, nested.
+//! The directory: who belongs to what, nested; how users' names stand; which attributes count.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use rpds::HashTrieMapSync;
 
-use crate::principal::Principal;
+use crate::{
+    principal::{AttributeSource, AttributeValue, Principal, PrincipalKind},
+    standing::{Declarations, Standing},
+};
 
-/// The groups of one snapshot, kept in both directions so that a reader's cost follows the reader's own groups.
+/// The directory of one snapshot. Groups are kept in both directions so that a reader's cost follows the reader's own groups.
 #[derive(Clone, Debug)]
 pub(crate) struct Directory {
     members: HashTrieMapSync<Principal, BTreeSet<Principal>>,
     groups: HashTrieMapSync<Principal, BTreeSet<Principal>>,
+    /// By plain name. INVARIANT: every name that a user of the directory bears, or ever bore.
+    standings: HashTrieMapSync<Principal, Arc<Standing>>,
+    declarations: Arc<Declarations>,
+    known_users_only: bool,
 }
 
 impl Default for Directory {
     fn default() -> Self {
-        Self { members: HashTrieMapSync::new_sync(), groups: HashTrieMapSync::new_sync() }
+        Self {
+            members: HashTrieMapSync::new_sync(),
+            groups: HashTrieMapSync::new_sync(),
+            standings: HashTrieMapSync::new_sync(),
+            declarations: Arc::default(),
+            known_users_only: false,
+        }
     }
 }
 
@@ -44,8 +60,101 @@ impl Directory {
         }
     }
 
-    /// These principals and every group they belong to, directly or through other groups. Cycles end.
+    /// Says how a name stands from now on.
+    pub(crate) fn put_standing(&mut self, name: Principal, standing: Standing) {
+        self.standings.insert_mut(name, Arc::new(standing));
+    }
+
+    /// Declares attributes anew.
+    pub(crate) fn declare(&mut self, declarations: Declarations) {
+        self.declarations = Arc::new(declarations);
+    }
+
+    /// Whether only users that the directory knows may read, from now on.
+    pub(crate) const fn require_known_users(&mut self, required: bool) {
+        self.known_users_only = required;
+    }
+
+    /// How a plain name stands, if the directory knows it or knew it.
+    pub(crate) fn standing(&self, name: &Principal) -> Option<&Standing> {
+        self.standings.get(name).map(Arc::as_ref)
+    }
+
+    /// Whether the directory lets somebody of this name ask. It says nothing of groups, services and roles.
+    pub(crate) fn admits(&self, name: &Principal) -> bool {
+        let stands = || self.standing(name).map_or(!self.known_users_only, |standing| standing.is_active);
+        name.kind() != PrincipalKind::User || stands()
+    }
+
+    /// Who bears a plain name now.
+    pub(crate) fn bearer(&self, name: &Principal) -> Principal {
+        self.standing(name).map_or_else(|| name.clone(), |standing| name.of_generation(standing.generation))
+    }
+
+    /// The attributes that count for somebody: the directory's before the credential's, each only where it is declared to come from and as what it is declared. Where nothing is declared, the credential's counts as it is.
+    pub(crate) fn attributes(
+        &self,
+        principals: &BTreeSet<Principal>,
+        own: &BTreeMap<String, AttributeValue>,
+        source: Option<AttributeSource>,
+    ) -> BTreeMap<String, AttributeValue> {
+        if self.declarations.is_empty() {
+            return own.clone();
+        }
+        let user = principals.iter().find(|principal| principal.kind() == PrincipalKind::User);
+        let standing = user.and_then(|name| self.standing(name));
+        let held = standing.map(|standing| &standing.attributes);
+        let mut counted: BTreeMap<_, _> = own
+            .iter()
+            .filter(|(name, value)| self.declarations.counts(name, value, source))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        for (name, value) in held.into_iter().flatten() {
+            if !self.declarations.is_from(name, AttributeSource::Directory) {
+                continue;
+            }
+            // A value that is not of the declared type is missing, whatever the credential says.
+            counted.remove(name);
+            if self.declarations.counts(name, value, Some(AttributeSource::Directory)) {
+                counted.insert(name.clone(), value.clone());
+            }
+        }
+        counted
+    }
+
+    /// These principals and every group they belong to, directly or through other groups; nobody where the directory does not admit one of them. Cycles end.
+    ///
+    /// Plain names go in; a user comes out as the bearer of the name, which is what `allow` is compared with.
     pub(crate) fn closure(&self, principals: &BTreeSet<Principal>) -> BTreeSet<Principal> {
+        if self.admits_all(principals) { self.closure_of_bearers(principals) } else { BTreeSet::new() }
+    }
+
+    /// The same without any group, for those whose credential names all they belong to.
+    pub(crate) fn bearers(&self, principals: &BTreeSet<Principal>) -> BTreeSet<Principal> {
+        if self.admits_all(principals) { self.borne(principals.clone()) } else { BTreeSet::new() }
+    }
+
+    /// The closure, whether or not the directory admits them.
+    pub(crate) fn closure_of_bearers(&self, principals: &BTreeSet<Principal>) -> BTreeSet<Principal> {
+        self.borne(self.closure_of_names(principals))
+    }
+
+    fn admits_all(&self, principals: &BTreeSet<Principal>) -> bool {
+        principals.iter().all(|principal| self.admits(principal))
+    }
+
+    /// The bearers of the users' names among these.
+    fn borne(&self, mut principals: BTreeSet<Principal>) -> BTreeSet<Principal> {
+        let is_borne_anew = |name: &&Principal| name.kind() == PrincipalKind::User && self.bearer(name) != **name;
+        let names: Vec<Principal> = principals.iter().filter(is_borne_anew).cloned().collect();
+        for name in names {
+            principals.insert(self.bearer(&name));
+            principals.remove(&name);
+        }
+        principals
+    }
+
+    fn closure_of_names(&self, principals: &BTreeSet<Principal>) -> BTreeSet<Principal> {
         let mut closed = principals.clone();
         let mut pending: Vec<Principal> = principals.iter().cloned().collect();
         while let Some(principal) = pending.pop() {
@@ -63,7 +172,7 @@ impl Directory {
         self.groups.contains_key(principal)
     }
 
-    /// The same principals as [`closure`](Self::closure), each with the member that it was come from, by the shortest way.
+    /// The plain names of [`closure`](Self::closure), each with the member that it was come from, by the shortest way.
     pub(crate) fn ways(&self, principals: &BTreeSet<Principal>) -> BTreeMap<Principal, Option<Principal>> {
         let mut ways: BTreeMap<_, _> = principals.iter().map(|principal| (principal.clone(), None)).collect();
         let mut pending: VecDeque<Principal> = principals.iter().cloned().collect();

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     acl::{Acl, Requirement, Timestamp},
+    directory::Directory,
     engine::Engine,
     id::{CollectionId, DocumentId, TenantId},
     principal::{AttributeValue, Principal},
@@ -50,6 +51,8 @@ pub struct Check {
 /// A part of the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
+    /// The directory must let the person ask; told only where it does not.
+    Directory,
     /// One of the collection's readers must match.
     Readers,
     /// No entry of `deny` may match.
@@ -76,6 +79,8 @@ pub struct Match {
 /// One change of who may read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Amendment {
+    /// To let the directory know the person as an active user.
+    Activate(Principal),
     /// To name a principal among the collection's readers.
     AddReader(Principal),
     /// To name a principal in `allow`.
@@ -132,7 +137,9 @@ impl Engine {
         let snapshot = self.snapshot(tenant)?;
         let record = snapshot.document(collection, document)?;
         let readers = &snapshot.policy.collections.get(collection)?.readers;
-        let mut explanation = explain(&Ways::of(&snapshot, supposed), readers, &record.acl, supposed, now);
+        let ways = Ways::of(&snapshot, supposed);
+        let supposed = supposed.as_known_to(&snapshot.policy.directory);
+        let mut explanation = explain(&ways, readers, &record.acl, &supposed, now);
         explanation.epoch = snapshot.epoch;
         Some(explanation)
     }
@@ -154,7 +161,9 @@ impl Engine {
         let (before, after) = (Compared::new(&record.acl), Compared::new(acl));
         let mut outcome = Outcome::default();
         for candidate in candidates {
-            let principals = snapshot.policy.directory.closure(&candidate.supposed.principals());
+            let directory = &snapshot.policy.directory;
+            let principals = directory.closure(&candidate.supposed.principals());
+            let candidate = &Candidate { supposed: candidate.supposed.as_known_to(directory), ..candidate.clone() };
             if !readers.is_disjoint(&principals) {
                 outcome.note(candidate, &principals, (&before, &after), now);
             }
@@ -181,11 +190,17 @@ impl Engine {
     ) -> BTreeSet<Principal> {
         let Some(snapshot) = self.snapshot(tenant) else { return BTreeSet::new() };
         let mut named = BTreeSet::from([Principal::everyone()]);
+        // Who bore a name before is nobody now.
+        let bearer = |principal: &Principal| {
+            let name = principal.name();
+            (snapshot.policy.directory.bearer(&name) == *principal).then_some(name)
+        };
         if let Some(record) = snapshot.document(collection, document) {
-            named.extend(record.acl.allow.iter().chain(&record.acl.deny).cloned());
+            named.extend(record.acl.allow.iter().filter_map(bearer));
+            named.extend(record.acl.deny.iter().cloned());
         }
         if let Some(settings) = snapshot.policy.collections.get(collection) {
-            named.extend(settings.readers.iter().chain(&settings.writers).cloned());
+            named.extend(settings.readers.iter().chain(&settings.writers).filter_map(bearer));
         }
         named.extend(snapshot.policy.directory.principals());
         while named.len() > limit {
@@ -200,6 +215,12 @@ impl Supposed {
     fn principals(&self) -> BTreeSet<Principal> {
         let own = [self.name.clone(), Principal::everyone()];
         self.groups.iter().cloned().chain(own).collect()
+    }
+
+    /// The same with the attributes that count.
+    fn as_known_to(&self, directory: &Directory) -> Self {
+        let attributes = directory.attributes(&self.principals(), &self.attributes, None);
+        Self { attributes, ..self.clone() }
     }
 }
 
@@ -256,20 +277,34 @@ impl<'a> Compared<'a> {
 /// How somebody comes to each of their principals.
 struct Ways {
     name: Principal,
+    is_admitted: bool,
     principals: BTreeSet<Principal>,
-    /// From each principal to the one that it came from.
+    /// From each plain name to the one that it came from.
     from: BTreeMap<Principal, Option<Principal>>,
 }
 
 impl Ways {
     fn of(snapshot: &Snapshot, supposed: &Supposed) -> Self {
-        let from = snapshot.policy.directory.ways(&supposed.principals());
-        Self { name: supposed.name.clone(), principals: from.keys().cloned().collect(), from }
+        let directory = &snapshot.policy.directory;
+        let own = supposed.principals();
+        Self {
+            name: supposed.name.clone(),
+            is_admitted: directory.admits(&supposed.name),
+            principals: directory.closure_of_bearers(&own),
+            from: directory.ways(&own),
+        }
     }
 
+    /// The entries that name the person as the present bearer of the name.
     fn matches(&self, named: &BTreeSet<Principal>) -> Vec<Match> {
-        let matched = named.iter().filter(|entry| self.principals.contains(entry));
-        matched.map(|entry| Match { entry: entry.clone(), path: self.path(entry) }).collect()
+        let matched = named.iter().filter(|entry| self.principals.contains(entry)).map(Principal::name);
+        matched.map(|entry| Match { path: self.path(&entry), entry }).collect()
+    }
+
+    /// The entries that name the person, whoever bears the name.
+    fn matches_by_name(&self, named: &BTreeSet<Principal>) -> Vec<Match> {
+        let matched = named.iter().filter(|entry| self.from.contains_key(*entry)).cloned();
+        matched.map(|entry| Match { path: self.path(&entry), entry }).collect()
     }
 
     fn path(&self, entry: &Principal) -> Vec<Principal> {
@@ -290,7 +325,9 @@ impl Ways {
 
 fn explain(ways: &Ways, readers: &BTreeSet<Principal>, acl: &Acl, supposed: &Supposed, now: Timestamp) -> Explanation {
     let checks = checks(ways, readers, acl, supposed, now);
-    let readable = !readers.is_disjoint(&ways.principals) && acl.permits(&ways.principals, &supposed.attributes, now);
+    let readable = ways.is_admitted
+        && !readers.is_disjoint(&ways.principals)
+        && acl.permits(&ways.principals, &supposed.attributes, now);
     debug_assert_eq!(readable, checks.iter().all(|check| check.holds), "the parts decide as the policy does");
     let flip = if readable { vec![closing(acl, ways)] } else { opening(&checks, &supposed.name) };
     Explanation { readable, checks, flip, epoch: 0 }
@@ -298,12 +335,16 @@ fn explain(ways: &Ways, readers: &BTreeSet<Principal>, acl: &Acl, supposed: &Sup
 
 fn checks(ways: &Ways, readers: &BTreeSet<Principal>, acl: &Acl, supposed: &Supposed, now: Timestamp) -> Vec<Check> {
     let named = |rule: Rule, named: &BTreeSet<Principal>| {
-        let matches = ways.matches(named);
+        let matches = if rule == Rule::Deny { ways.matches_by_name(named) } else { ways.matches(named) };
         let holds = matches.is_empty() == (rule == Rule::Deny);
         Check { rule, holds, matches }
     };
     let plain = |rule: Rule, holds: bool| Check { rule, holds, matches: Vec::new() };
-    let mut checks = vec![named(Rule::Readers, readers), named(Rule::Deny, &acl.deny), named(Rule::Allow, &acl.allow)];
+    let mut checks = Vec::new();
+    if !ways.is_admitted {
+        checks.push(plain(Rule::Directory, false));
+    }
+    checks.extend([named(Rule::Readers, readers), named(Rule::Deny, &acl.deny), named(Rule::Allow, &acl.allow)]);
     for requirement in &acl.require {
         checks.push(plain(Rule::Require(requirement.clone()), requirement.holds(&supposed.attributes)));
     }
@@ -324,6 +365,7 @@ fn opening(checks: &[Check], name: &Principal) -> Vec<Amendment> {
     let mut amendments = Vec::new();
     for check in checks.iter().filter(|check| !check.holds) {
         match &check.rule {
+            Rule::Directory => amendments.push(Amendment::Activate(name.clone())),
             Rule::Readers => amendments.push(Amendment::AddReader(name.clone())),
             Rule::Allow => amendments.push(Amendment::AddAllow(name.clone())),
             Rule::Deny => {
@@ -342,7 +384,7 @@ mod tests {
     use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, prop_assert_ne, proptest};
 
     use super::*;
-    use crate::{acl::Condition, directory::Directory};
+    use crate::acl::Condition;
 
     const NAMES: [&str; 8] = ["user:a", "user:b", "group:x", "group:y", "group:z", "role:r", "service:s", "everyone"];
     const NOW: Timestamp = Timestamp(15);
@@ -399,6 +441,7 @@ mod tests {
         let (mut readers, mut acl) = (readers.clone(), acl.clone());
         for amendment in amendments {
             match amendment.clone() {
+                Amendment::Activate(_) => {}
                 Amendment::AddReader(name) => drop(readers.insert(name)),
                 Amendment::AddAllow(name) => drop(acl.allow.insert(name)),
                 Amendment::RemoveAllow(name) => drop(acl.allow.remove(&name)),

@@ -27,6 +27,7 @@ mod search;
 mod segment;
 mod sketch;
 mod snapshot;
+mod standing;
 mod vector;
 mod writer;
 
@@ -40,7 +41,8 @@ pub use explain::{Amendment, Candidate, Check, Explanation, Match, Rule, Simulat
 pub use filter::{Filter, InvalidFilter};
 pub use id::{ChunkId, CollectionId, DocumentId, TenantId};
 pub use options::EngineOptions;
-pub use principal::{AttributeValue, Principal, PrincipalKind, Subject};
+pub use principal::{AttributeSource, AttributeValue, Principal, PrincipalKind, Subject};
 pub use scope::Scope;
 pub use search::{Hit, Mode, SearchRequest};
+pub use standing::{AttributeType, Declaration, Declarations, Names, Standing};
 pub use vector::{DIMENSIONS_MAX, Vector};

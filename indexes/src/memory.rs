@@ -14,7 +14,7 @@ use crate::{
     principal::{AttributeValue, Subject},
 };
 
-/// For whom something was worked out: a keyed hash of the principals, the attributes and the selection.
+/// For whom something was worked out: a keyed hash of the principals, the attributes with their source, and the selection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ReaderKey([u8; 32]);
 
@@ -49,6 +49,7 @@ impl ReaderKey {
             }
         }
         bytes.push(u8::from(subject.is_closed()));
+        bytes.push(subject.source() as u8);
         match selection {
             Selection::All => bytes.push(0),
             Selection::Only(collections) => {

@@ -15,7 +15,7 @@ use crate::{
     directory::Directory,
     id::CollectionId,
     memory::{Memory, ReaderKey},
-    principal::{Principal, Subject},
+    principal::{AttributeValue, Principal, Subject},
 };
 
 /// A memory may weigh this much, and as much again for each class as [`WEIGHT_PER_CLASS`] says:
@@ -39,6 +39,8 @@ pub(crate) struct Policy {
 pub(crate) struct Decision {
     /// The reader's principals with all their groups.
     pub(crate) principals: BTreeSet<Principal>,
+    /// The reader's attributes: those of the credential, as they are declared, and the directory's.
+    pub(crate) attributes: BTreeMap<String, AttributeValue>,
     /// The selected collections that the reader may know of.
     pub(crate) collections: BTreeMap<CollectionId, Arc<Collection>>,
     /// The classes that the reader may read at any time, rising.
@@ -50,7 +52,11 @@ pub(crate) struct Decision {
 impl Decision {
     /// How much memory it takes, in entries.
     pub(crate) fn weight(&self) -> usize {
-        16 + self.principals.len() + self.collections.len() + self.always.len() + self.windowed.len()
+        16 + self.principals.len()
+            + self.attributes.len()
+            + self.collections.len()
+            + self.always.len()
+            + self.windowed.len()
     }
 }
 
@@ -76,13 +82,14 @@ impl Policy {
             return decision;
         }
         let principals = match subject.is_closed() {
-            true => subject.principals().clone(),
+            true => self.directory.bearers(subject.principals()),
             false => self.directory.closure(subject.principals()),
         };
+        let attributes = self.directory.attributes(subject.principals(), subject.attributes(), Some(subject.source()));
         let mut collections = self.readable_collections(&principals);
         collections.retain(|id, _| selection.contains(id));
-        let (always, windowed) = self.classes.decide(&principals, subject.attributes(), collections.keys());
-        let decision = Arc::new(Decision { principals, collections, always, windowed });
+        let (always, windowed) = self.classes.decide(&principals, &attributes, collections.keys());
+        let decision = Arc::new(Decision { principals, attributes, collections, always, windowed });
         self.decisions.keep(reader, decision.clone(), decision.weight(), self.memory_limit());
         decision
     }

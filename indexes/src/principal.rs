@@ -10,6 +10,8 @@ use crate::{error::InvalidName, id::TenantId};
 
 /// The longest principal in bytes, prefix included.
 const PRINCIPAL_BYTES_MAX: usize = 256;
+/// Stands between a user's name and the generation of its bearer. No name from outside may have it.
+const GENERATION: char = ';';
 
 /// A name that an ACL can grant to: `user:…`, `group:…`, `service:…`, `role:…` or `everyone`.
 ///
@@ -66,6 +68,44 @@ impl Principal {
         Self::new(&format!("group:{name}"))
     }
 
+    /// Reads a name that the store wrote, which may say which bearer of it is meant.
+    ///
+    /// # Errors
+    /// [`InvalidName`] as for [`Principal::new`].
+    pub fn restore(name: &str) -> Result<Self, InvalidName> {
+        let Some((plain, generation)) = name.rsplit_once(GENERATION) else { return Self::new(name) };
+        let plain = Self::new(plain)?;
+        let generation = generation.parse().map_err(|_| InvalidName::Characters)?;
+        let restored = plain.of_generation(generation);
+        // One form for each, so that what is equal is equal.
+        if plain.kind() == PrincipalKind::User && restored.as_str() == name {
+            Ok(restored)
+        } else {
+            Err(InvalidName::Characters)
+        }
+    }
+
+    /// The bearer of a user's name after so many others. The first bears the plain name.
+    pub(crate) fn of_generation(&self, generation: u32) -> Self {
+        if generation == 0 { self.clone() } else { Self(format!("{}{GENERATION}{generation}", self.0).into()) }
+    }
+
+    /// A former bearer of a user's name, as it is shown. It is no name, so that nobody grants to it by accident.
+    pub(crate) fn former(&self) -> Self {
+        Self(format!("{}{GENERATION}former", self.name().0).into())
+    }
+
+    /// Whether it says which bearer of the name is meant.
+    pub(crate) fn has_generation(&self) -> bool {
+        self.0.contains(GENERATION)
+    }
+
+    /// The name alone, whoever bears it.
+    #[must_use]
+    pub fn name(&self) -> Self {
+        self.0.rsplit_once(GENERATION).map_or_else(|| self.clone(), |(name, _)| Self(name.into()))
+    }
+
     /// The kind.
     #[must_use]
     pub fn kind(&self) -> PrincipalKind {
@@ -110,6 +150,17 @@ pub enum AttributeValue {
     Boolean(bool),
 }
 
+/// Where a subject's attributes come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AttributeSource {
+    /// An issuer's token.
+    Claims,
+    /// The directory.
+    Directory,
+    /// An API key.
+    Keys,
+}
+
 /// A tenant and the verified principals and attributes on whose behalf a read is made.
 ///
 /// The principals are as verified by credential or assertion; the directory of the snapshot adds nested groups when the scope is made, unless the subject is closed.
@@ -125,17 +176,18 @@ pub struct Subject {
     attributes: BTreeMap<String, AttributeValue>,
     /// Whether its principals are all it has.
     is_closed: bool,
+    source: AttributeSource,
 }
 
 impl Subject {
-    /// A subject whose principals and attributes the caller has verified.
+    /// A subject whose principals and attributes the caller has verified; the attributes are an issuer's.
     #[must_use]
     pub const fn assert_verified(
         tenant: TenantId,
         principals: BTreeSet<Principal>,
         attributes: BTreeMap<String, AttributeValue>,
     ) -> Self {
-        Self { tenant, principals, attributes, is_closed: false }
+        Self { tenant, principals, attributes, is_closed: false, source: AttributeSource::Claims }
     }
 
     /// The same subject, whose groups its issuer alone names: the directory adds none.
@@ -150,6 +202,18 @@ impl Subject {
         self.is_closed
     }
 
+    /// The same with attributes from elsewhere.
+    #[must_use]
+    pub fn with_source(self, source: AttributeSource) -> Self {
+        Self { source, ..self }
+    }
+
+    /// Where the attributes come from.
+    #[must_use]
+    pub const fn source(&self) -> AttributeSource {
+        self.source
+    }
+
     /// The tenant.
     #[must_use]
     pub const fn tenant(&self) -> &TenantId {
@@ -162,7 +226,7 @@ impl Subject {
         &self.principals
     }
 
-    /// The verified attributes.
+    /// The verified attributes, without those that the directory adds and takes away.
     #[must_use]
     pub const fn attributes(&self) -> &BTreeMap<String, AttributeValue> {
         &self.attributes

@@ -48,7 +48,7 @@ impl Scope {
         debug_assert!(
             scope.partitions().all(|partition| {
                 let decision = &scope.readable.decision;
-                partition.acl.permits(&decision.principals, subject.attributes(), now)
+                partition.acl.permits(&decision.principals, &decision.attributes, now)
                     && decision.collections.contains_key(&partition.collection)
             }),
             "the index of classes decides as the policy does"

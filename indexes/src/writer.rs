@@ -54,6 +54,9 @@ impl Writer {
             Change::SetAcl { collection, document, acl, version } => self.set_acl(&collection, &document, acl, version),
             Change::PutGroup { group, members } => self.policy().directory.put(&group, members),
             Change::DeleteGroup { group } => self.policy().directory.put(&group, BTreeSet::new()),
+            Change::PutStanding { name, standing } => self.policy().directory.put_standing(name, standing),
+            Change::DeclareAttributes(declarations) => self.policy().directory.declare(declarations),
+            Change::RequireKnownUsers(required) => self.policy().directory.require_known_users(required),
         }
         Ok(())
     }

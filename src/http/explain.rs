@@ -174,6 +174,7 @@ impl ExplainForm {
 impl RuleView {
     fn new(rule: &Rule) -> Self {
         let (name, requirement, time) = match rule {
+            Rule::Directory => ("directory", None, None),
             Rule::Readers => ("readers", None, None),
             Rule::Deny => ("deny", None, None),
             Rule::Allow => ("allow", None, None),
@@ -220,6 +221,9 @@ impl ChangeView {
             ..Self::default()
         };
         match amendment {
+            Amendment::Activate(name) => {
+                Self { change: "activate", principal: Some(name.to_string()), ..Self::default() }
+            }
             Amendment::AddReader(name) => entry("add", "readers", name),
             Amendment::AddAllow(name) => entry("add", "allow", name),
             Amendment::RemoveAllow(name) => entry("remove", "allow", name),
