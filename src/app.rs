@@ -1,5 +1,6 @@
 //! The running server without its network: every part opened, caught up and joined.
 
+mod originals;
 mod reembed;
 mod replay;
 mod retention;
@@ -159,6 +160,7 @@ impl App {
         let embedder = Arc::new(Embedder::builtin()?);
         let store = Store::open(data_dir).await?;
         let keyring = Arc::new(Keyring::new(KeyHasher::new(master.derive("api key"))));
+        originals::seal_all(&store, &master).await?;
         reembed::reembed(&store, &embedder).await?;
         let (engine, catalog) = replay::replay(&store, &master, &keyring).await?;
         let committer = Committer::start(CommitterParts {

@@ -159,8 +159,10 @@ actions! {
     ManagePolicies = "manage-policies", Policy;
     /// To read the audit log of the own tenant.
     ReadAudit = "read-audit", Audit;
-    /// To review quarantined documents.
-    ReviewQuarantine = "review-quarantine", Review;
+    /// To review quarantined documents, whose originals are read.
+    ReviewQuarantine = "review-quarantine", Review, reads true;
+    /// To have documents judged anew, which shows nothing of them.
+    Reprocess = "reprocess", Review;
     /// To ask why somebody may read a document.
     Explain = "explain", Explain;
 }

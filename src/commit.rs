@@ -3,6 +3,7 @@
 //! A group of writes is one transaction with a savepoint each; the audit records are on disk before the commit; the engine, the catalog and the keyring are changed after it, in commit order; only then are the writes acknowledged.
 
 mod apply;
+mod document;
 mod effect;
 mod group;
 mod record;
@@ -22,7 +23,9 @@ use std::{
 use ringfence_indexes::Engine;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-pub use self::write::{CommitError, Committed, DocumentBody, DocumentWrite, Outcome, Write, WriteRequest};
+pub use self::write::{
+    Cause, CommitError, Committed, DocumentBody, DocumentWrite, Expected, Outcome, ReworkWrite, Write, WriteRequest,
+};
 use self::{effect::Derived, group::Groups, worker::Worker};
 use crate::{
     audit::AuditLog,
@@ -130,7 +133,8 @@ impl Committer {
         let units = u32::try_from(request.size() / WAITING_UNIT + 1).unwrap_or(u32::MAX).min(WAITING_UNITS_MAX);
         let room = Arc::clone(&self.waiting).try_acquire_many_owned(units).map_err(|_| CommitError::Unavailable)?;
         // A revocation does not wait behind an ingest. Two writes that are both unanswered have no order among them.
-        let request_is_bulk = matches!(request.write, Write::PutDocument(_) | Write::ExpireDocument { .. });
+        let request_is_bulk =
+            matches!(request.write, Write::PutDocument(_) | Write::ReworkDocument(_) | Write::ExpireDocument { .. });
         let (answer, answered) = oneshot::channel();
         let job = Job::Write(Box::new(Waiting { request, answer, _room: room }));
         let lane = if request_is_bulk { &self.bulk } else { &self.urgent };

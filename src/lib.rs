@@ -17,6 +17,7 @@ pub mod config;
 pub mod context;
 pub mod embed;
 pub mod entropy;
+pub mod envelope;
 pub mod http;
 pub mod ingestion;
 pub mod release;

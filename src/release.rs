@@ -79,6 +79,8 @@ pub struct Provenance {
     pub ingested_by: String,
     /// How often the content has changed under its present ACL.
     pub version: u32,
+    /// Which version of the sanitiser made the passages; `None` where an older server did not say.
+    pub sanitizer: Option<String>,
 }
 
 impl ReleasePolicy {
@@ -134,6 +136,7 @@ impl Provenance {
             ingested_at: info.ingested_at,
             ingested_by: info.ingested_by.clone(),
             version: info.version,
+            sanitizer: info.sanitizer.clone(),
         }
     }
 }

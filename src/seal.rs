@@ -95,6 +95,7 @@ pub struct TenantKeys {
     content: [u8; 32],
     query: [u8; 32],
     seal: [u8; 32],
+    source: [u8; 32],
 }
 
 impl TenantKeys {
@@ -103,7 +104,13 @@ impl TenantKeys {
     pub fn derive(master: &MasterKey, tenant: &TenantId) -> Self {
         let root = blake3::keyed_hash(&master.derive("tenant"), tenant.as_str().as_bytes());
         let key = |purpose: &str| blake3::derive_key(&format!("ringfence 2026 tenant {purpose}"), root.as_bytes());
-        Self { chunk: key("chunk"), content: key("content"), query: key("query"), seal: key("seal") }
+        Self {
+            chunk: key("chunk"),
+            content: key("content"),
+            query: key("query"),
+            seal: key("seal"),
+            source: key("source"),
+        }
     }
 
     /// The key of chunk and class names.
@@ -127,10 +134,13 @@ impl TenantKeys {
     /// What seals this tenant's opaque values.
     #[must_use]
     pub fn sealer(&self) -> Sealer {
-        Sealer {
-            aead: blake3::derive_key("ringfence 2026 seal aead", &self.seal),
-            nonce: blake3::derive_key("ringfence 2026 seal nonce", &self.seal),
-        }
+        Sealer::of(&self.seal)
+    }
+
+    /// What seals the originals of this tenant's documents.
+    #[must_use]
+    pub fn vault(&self) -> Vault {
+        Vault(Sealer::of(&self.source))
     }
 }
 
@@ -152,6 +162,13 @@ impl Sealer {
     #[must_use]
     pub fn of_server(master: &MasterKey) -> Self {
         Self { aead: master.derive("server seal aead"), nonce: master.derive("server seal nonce") }
+    }
+
+    fn of(key: &[u8; 32]) -> Self {
+        Self {
+            aead: blake3::derive_key("ringfence 2026 seal aead", key),
+            nonce: blake3::derive_key("ringfence 2026 seal nonce", key),
+        }
     }
 
     /// Seals a revision; always of one length, never twice the same.
@@ -177,10 +194,7 @@ impl Sealer {
         padded.extend_from_slice(position);
         padded.resize(padded.len().next_multiple_of(CURSOR_BLOCK), 0);
         let purpose = cursor_purpose(purpose);
-        let mut hasher = blake3::Hasher::new_keyed(&self.nonce);
-        hasher.update(&(purpose.len() as u64).to_le_bytes()).update(&purpose).update(&padded);
-        let mut nonce = [0; NONCE_LEN];
-        hasher.finalize_xof().fill(&mut nonce);
+        let nonce = self.nonce_of(&purpose, &padded);
         self.seal(&purpose, nonce, padded)
     }
 
@@ -192,23 +206,41 @@ impl Sealer {
         rest.get(..usize::from(u16::from_le_bytes(*length))).map(<[u8]>::to_vec)
     }
 
-    fn seal(&self, purpose: &[u8], nonce: [u8; NONCE_LEN], mut text: Vec<u8>) -> String {
-        self.key()
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(purpose), &mut text)
-            .expect("AES-GCM-SIV seals a text of a few kilobytes");
-        BASE64URL_NOPAD.encode(&[&nonce[..], &text].concat())
+    fn seal(&self, purpose: &[u8], nonce: [u8; NONCE_LEN], text: Vec<u8>) -> String {
+        BASE64URL_NOPAD.encode(&self.seal_bytes(purpose, nonce, text))
     }
 
     fn open(&self, purpose: &[u8], sealed: &str) -> Option<Vec<u8>> {
         if sealed.len() > SEALED_BYTES_MAX {
             return None;
         }
-        let bytes = BASE64URL_NOPAD.decode(sealed.as_bytes()).ok()?;
-        let (nonce, text) = bytes.split_first_chunk::<NONCE_LEN>()?;
+        self.open_bytes(purpose, &BASE64URL_NOPAD.decode(sealed.as_bytes()).ok()?)
+    }
+
+    /// The nonce and the sealed text.
+    fn seal_bytes(&self, purpose: &[u8], nonce: [u8; NONCE_LEN], mut text: Vec<u8>) -> Vec<u8> {
+        self.key()
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(purpose), &mut text)
+            .expect("AES-GCM-SIV seals a text of less than 64 GiB");
+        [&nonce[..], &text].concat()
+    }
+
+    fn open_bytes(&self, purpose: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>()?;
         let mut text = text.to_vec();
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let opened = self.key().open_in_place(nonce, Aad::from(purpose), &mut text).ok()?;
-        Some(opened.to_vec())
+        let opened_bytes = self.key().open_in_place(nonce, Aad::from(purpose), &mut text).ok()?.len();
+        text.truncate(opened_bytes);
+        Some(text)
+    }
+
+    /// A nonce that follows from what is sealed. The cipher bears a nonce that comes again: all it shows is that equal texts are equal.
+    fn nonce_of(&self, purpose: &[u8], text: &[u8]) -> [u8; NONCE_LEN] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.nonce);
+        hasher.update(&(purpose.len() as u64).to_le_bytes()).update(purpose).update(text);
+        let mut nonce = [0; NONCE_LEN];
+        hasher.finalize_xof().fill(&mut nonce);
+        nonce
     }
 
     fn key(&self) -> LessSafeKey {
@@ -220,6 +252,38 @@ impl fmt::Debug for Sealer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Sealer(…)")
     }
+}
+
+/// Seals and opens the originals of one tenant's documents, each bound to its place: what lay at one place does not open at another.
+///
+/// The same original at the same place gives the same bytes, so that a document that is put again is seen to be unchanged.
+#[derive(Clone)]
+pub struct Vault(Sealer);
+
+impl Vault {
+    /// Seals an original for a place.
+    #[must_use]
+    pub fn seal(&self, place: &str, original: Vec<u8>) -> Vec<u8> {
+        let purpose = source_purpose(place);
+        let nonce = self.0.nonce_of(&purpose, &original);
+        self.0.seal_bytes(&purpose, nonce, original)
+    }
+
+    /// Opens the original of a place; `None` for anything that this vault did not seal for it.
+    #[must_use]
+    pub fn open(&self, place: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        self.0.open_bytes(&source_purpose(place), sealed)
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Vault(…)")
+    }
+}
+
+fn source_purpose(place: &str) -> Vec<u8> {
+    [b"source ", place.as_bytes()].concat()
 }
 
 fn cursor_purpose(purpose: &str) -> Vec<u8> {
@@ -297,6 +361,23 @@ mod tests {
             changed[position] = if changed[position] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).unwrap();
             assert_eq!(sealer.open_revision(&changed), None);
+        }
+    }
+
+    #[test]
+    fn an_original_opens_at_its_place_alone() {
+        let vault = keys("acme").vault();
+        let sealed = vault.seal("wiki/a", b"original".to_vec());
+        assert_eq!(sealed, vault.seal("wiki/a", b"original".to_vec()));
+        assert_ne!(sealed[..NONCE_LEN], vault.seal("wiki/a", b"0riginal".to_vec())[..NONCE_LEN]);
+        assert_eq!(vault.open("wiki/a", &sealed).as_deref(), Some(&b"original"[..]));
+        assert_eq!(vault.open("wiki/b", &sealed), None);
+        assert_eq!(keys("globex").vault().open("wiki/a", &sealed), None);
+        for position in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[position] ^= 1;
+            assert_eq!(vault.open("wiki/a", &changed), None);
+            assert_eq!(vault.open("wiki/a", &sealed[..position]), None);
         }
     }
 

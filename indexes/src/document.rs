@@ -61,6 +61,8 @@ pub struct DocumentInfo {
     pub findings: Vec<Finding>,
     /// How many findings were taken out.
     pub removed: usize,
+    /// Which version of the sanitiser made its passages; `None` where an older server did not say.
+    pub sanitizer: Option<String>,
 }
 
 /// A document that is readable through the scope that gave it.
@@ -167,6 +169,10 @@ fn fingerprint<'a>(
     part(&info.ingested_at.0.to_le_bytes());
     part(info.ingested_by.as_bytes());
     part(&info.version.to_le_bytes());
+    // A document of an older server has the fingerprint that it was given.
+    if let Some(sanitizer) = &info.sanitizer {
+        part(sanitizer.as_bytes());
+    }
     let mut vector_bytes = Vec::new();
     for (chunk, vector) in chunks {
         part(chunk.text().expose_untrusted().as_bytes());

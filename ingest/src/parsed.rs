@@ -27,6 +27,7 @@ pub const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// ```compile_fail
 /// fn show(parsed: &ringfence_ingest::ParsedDocument) -> &str { &parsed.text } // private: it goes to `prepare_parsed` and nowhere else
 /// ```
+#[derive(Clone)]
 pub struct ParsedDocument {
     pub(crate) title: Option<String>,
     pub(crate) media_type: MediaType,

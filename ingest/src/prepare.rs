@@ -96,6 +96,8 @@ pub enum QuarantineReason {
     Policy,
     /// The sanitiser failed; nothing passes unsanitised.
     SanitizerFailed,
+    /// A newer version refuses what an older one took.
+    Refused,
 }
 
 /// A sanitised passage that may be indexed. Only [`prepare`](crate::prepare) makes one.
@@ -202,6 +204,25 @@ pub fn prepare(source: Source, options: &PrepareOptions) -> Result<Prepared, Pre
         }
         Content::Chunks(chunks) => prepare_chunks(source.title, chunks, options),
     }
+}
+
+/// The normalised source: what the places of findings and the spans of chunks count in. It has not been sanitised.
+///
+/// A file that needs a parser comes with what the parser made of it.
+///
+/// # Errors
+/// [`PrepareError`] where a file comes without that and cannot be parsed here.
+pub fn normalized(content: &Content, parsed: Option<&ParsedDocument>) -> Result<UntrustedText, PrepareError> {
+    let text = match (parsed, content) {
+        (Some(parsed), _) => parsed.text.clone(),
+        (None, Content::Text(text)) => given_text(text).text,
+        (None, Content::File { bytes, media_type }) => parse_document(bytes, media_type.as_deref(), &[])?.text,
+        (None, Content::Chunks(chunks)) => {
+            let texts: Vec<String> = chunks.iter().map(|chunk| parse::text::parse(chunk, false).text).collect();
+            texts.join("\n")
+        }
+    };
+    Ok(UntrustedText::new(text))
 }
 
 fn given_text(text: &str) -> ParsedDocument {

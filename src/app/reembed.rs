@@ -9,7 +9,7 @@ use ringfence_indexes::{CollectionId, Document, DocumentId, TenantId, VectorSour
 use super::StartError;
 use crate::{
     embed::Embedder,
-    store::{DocumentRow, Store, StoredContent, Writer},
+    store::{Beside, DocumentRow, SourceChange, Store, StoredContent, Writer},
 };
 
 /// Documents of one transaction.
@@ -93,7 +93,9 @@ async fn move_document(
     });
     let document: Document = embedded.await.map_err(|error| crate::store::StoreError::Failed(error.into()))?;
     let content = StoredContent::Active(document.chunks.clone());
-    let (row, content) = DocumentRow::new(tenant, &document, &content)?;
-    writer.put_document((tenant.clone(), collection.clone(), id.clone()), row, &content, Some(&before)).await?;
+    let (row, content) = DocumentRow::new(tenant, &document, &content, &Beside::default())?;
+    let row = row.with_beside_of(&before, tenant);
+    let key = (tenant.clone(), collection.clone(), id.clone());
+    writer.put_document(key, row, &content, SourceChange::Stays, Some(&before)).await?;
     Ok(())
 }

@@ -36,6 +36,8 @@ fn document(app: &App, number: usize) -> DocumentWrite {
         ingested_by: "service:sync".to_owned(),
         findings: Vec::new(),
         removed: 0,
+        sanitizer: "rules-1".to_owned(),
+        source: Some(b"sealed".to_vec()),
         vectors: VectorSource::Builtin { dimensions: app.embedder.dimensions() },
         body: DocumentBody::Active(prepared.chunks.into_iter().map(place).collect()),
     }

@@ -119,6 +119,18 @@ actions! {
     DeleteDocument = "document.delete",
     /// A document's ACL was changed.
     SetAcl = "document.acl",
+    /// Documents that are held back were listed.
+    ListQuarantine = "quarantine.list",
+    /// The original of a document that is held back was read.
+    ReadQuarantined = "quarantine.read",
+    /// A document that was held back was released.
+    ReleaseQuarantined = "quarantine.release",
+    /// A document that was held back was rejected: it is gone, with its original.
+    RejectQuarantined = "quarantine.reject",
+    /// Documents that an older sanitiser made were looked through.
+    Reprocess = "reprocess",
+    /// A document was made anew by a newer sanitiser.
+    ReprocessDocument = "document.reprocess",
     /// It was asked why somebody may read a document.
     Explain = "document.explain",
     /// It was asked what another ACL would open and close.

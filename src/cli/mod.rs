@@ -15,10 +15,12 @@ mod key;
 mod local;
 mod options;
 mod output;
+mod reprocess;
 mod search;
 mod serve;
 mod tenant;
 mod token;
+mod verify;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -60,6 +62,10 @@ enum Command {
     Ingest(ingest::Ingest),
     /// Search, as a table
     Search(search::Search),
+    /// Check that a saved answer is the one that a server signed
+    Verify(verify::Verify),
+    /// Judge documents anew that an older sanitiser made
+    Reprocess(reprocess::Reprocess),
     /// Check and read the audit log
     Audit(audit::Audit),
     /// Check a running server or a data directory
@@ -101,6 +107,8 @@ async fn run(command: Command, context: Context) -> Result<(), Failure> {
         Command::Token(token) => token.run(&context),
         Command::Ingest(ingest) => ingest.run(&context).await,
         Command::Search(search) => search.run(&context).await,
+        Command::Verify(verify) => verify.run(&context).await,
+        Command::Reprocess(reprocess) => reprocess.run(&context).await,
         Command::Audit(audit) => audit.run(&context).await,
         Command::Doctor(doctor) => doctor.run(&context).await,
     }

@@ -2,17 +2,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ringfence_indexes::{
-    Acl, Change, CollectionId, Document, DocumentChunk, DocumentId, DocumentInfo, Principal, TenantId, Timestamp,
-    VectorSource,
-};
+use ringfence_indexes::{Change, CollectionId, Principal, TenantId, Timestamp, VectorSource};
 
-use super::{CommitError, DocumentBody, DocumentWrite, Outcome, Write, effect::Effect};
+use super::{CommitError, Outcome, Write, effect::Effect};
 use crate::{
     authn::KeyRecord,
-    store::{
-        CollectionRecord, DocumentRow, GroupRecord, StoreError, StoredCollection, StoredContent, TenantRecord, Writer,
-    },
+    store::{CollectionRecord, GroupRecord, StoreError, StoredCollection, TenantRecord, Writer},
 };
 
 /// A write that was made inside the transaction.
@@ -62,6 +57,10 @@ impl Apply<'_> {
             Write::PutCollection(tenant, record) => self.put_collection(tenant, *record).await,
             Write::DeleteCollection(tenant, collection) => self.delete_collection(tenant, collection).await,
             Write::PutDocument(document) => self.put_document(*document).await,
+            Write::ReworkDocument(rework) => self.rework_document(*rework).await,
+            Write::RejectDocument { tenant, collection, document, content_hash } => {
+                self.reject_document(tenant, collection, document, &content_hash).await
+            }
             Write::DeleteDocument { tenant, collection, document } => {
                 self.delete_document(tenant, collection, document, None).await
             }
@@ -131,100 +130,6 @@ impl Apply<'_> {
         self.need_collection(&tenant, &collection).await?;
         self.writer.delete_collection(&tenant, &collection).await?;
         self.changed(&tenant, Outcome::Changed, Effect::DropCollection(tenant.clone(), collection)).await
-    }
-
-    async fn put_document(&mut self, write: DocumentWrite) -> Result<Applied, Refused> {
-        let DocumentWrite { tenant, collection, id, acl, body, .. } = &write;
-        let settings = self.need_collection(tenant, collection).await?;
-        let tenant = tenant.clone();
-        if let DocumentBody::Active(chunks) = body {
-            need_fitting_vectors(&settings.record, write.vectors, chunks)?;
-        }
-        let before = self.writer.document(&tenant, collection, id).await?;
-        let version = match before.as_ref().filter(|before| before.is_active()) {
-            // Who may read it has not changed: they know of the contents so far.
-            Some(before) if before.acl()? == *acl => before.version()?.saturating_add(1),
-            _ => 1,
-        };
-        let (document, content) = self.document(write, version);
-        let (row, content_row) = DocumentRow::new(&tenant, &document, &content)?;
-        if before.as_ref().is_some_and(|before| row.is_same_but_for_time(before)) {
-            return self.unchanged(&tenant).await;
-        }
-        let key = (tenant.clone(), document.collection.clone(), document.id.clone());
-        self.writer.put_document(key, row, &content_row, before.as_ref()).await?;
-        let outcome = if before.is_some() { Outcome::Changed } else { Outcome::Created };
-        let change = match content {
-            StoredContent::Active(chunks) => Change::PutDocument(Document { chunks, ..document }),
-            StoredContent::Quarantined { .. } => {
-                Change::DeleteDocument { collection: document.collection, document: document.id }
-            }
-        };
-        self.changed(&tenant, outcome, Effect::Index(tenant.clone(), change)).await
-    }
-
-    /// The document of a write. The passages stand in the document for its fingerprint, and in the content for the store.
-    fn document(&self, write: DocumentWrite, version: u32) -> (Document, StoredContent) {
-        let (chunks, content) = match write.body {
-            DocumentBody::Active(chunks) => (chunks.clone(), StoredContent::Active(chunks)),
-            DocumentBody::Quarantined { source, reason } => (Vec::new(), StoredContent::Quarantined { source, reason }),
-        };
-        let info = DocumentInfo {
-            title: write.title,
-            uri: write.uri,
-            metadata: write.metadata,
-            content_hash: write.content_hash,
-            ingested_at: self.now,
-            ingested_by: write.ingested_by,
-            version,
-            findings: write.findings,
-            removed: write.removed,
-        };
-        let (collection, id, acl) = (write.collection, write.id, write.acl);
-        (Document { collection, id, acl, info: Arc::new(info), chunks }, content)
-    }
-
-    async fn delete_document(
-        &mut self,
-        tenant: TenantId,
-        collection: CollectionId,
-        document: DocumentId,
-        ingested_before: Option<Timestamp>,
-    ) -> Result<Applied, Refused> {
-        let row = self.need_document(&tenant, &collection, &document).await?;
-        if ingested_before.is_some_and(|moment| row.ingested_at() >= moment) {
-            return Err(CommitError::NoDocument.into());
-        }
-        self.writer.delete_document((tenant.clone(), collection.clone(), document.clone()), &row).await?;
-        let change = Change::DeleteDocument { collection, document };
-        self.changed(&tenant, Outcome::Changed, Effect::Index(tenant.clone(), change)).await
-    }
-
-    async fn set_acl(
-        &mut self,
-        tenant: TenantId,
-        collection: CollectionId,
-        document: DocumentId,
-        acl: Acl,
-    ) -> Result<Applied, Refused> {
-        let before = self.need_document(&tenant, &collection, &document).await?;
-        if before.acl()? == acl {
-            return self.unchanged(&tenant).await;
-        }
-        let is_active = before.is_active();
-        let (stored, content) = self.writer.load_document(&tenant, before.clone()).await?;
-        // Who is let in now must not learn how often it changed before.
-        let info = Arc::new(DocumentInfo { version: 1, ..DocumentInfo::clone(&stored.info) });
-        let stored = Document { acl: acl.clone(), info, ..stored };
-        let (row, _) = DocumentRow::new(&tenant, &stored, &content)?;
-        let key = (tenant.clone(), collection.clone(), document.clone());
-        self.writer.put_document_head(key, row, &before).await?;
-        let effect = if is_active {
-            Effect::Index(tenant.clone(), Change::SetAcl { collection, document, acl, version: 1 })
-        } else {
-            Effect::Index(tenant.clone(), Change::DeleteDocument { collection, document })
-        };
-        self.changed(&tenant, Outcome::Changed, effect).await
     }
 
     async fn put_group(
@@ -315,11 +220,16 @@ impl Apply<'_> {
         }
     }
 
-    async fn changed(&mut self, tenant: &TenantId, outcome: Outcome, effect: Effect) -> Result<Applied, Refused> {
+    pub(super) async fn changed(
+        &mut self,
+        tenant: &TenantId,
+        outcome: Outcome,
+        effect: Effect,
+    ) -> Result<Applied, Refused> {
         Ok(Applied { outcome, revision: self.writer.advance(tenant).await?, effect })
     }
 
-    async fn unchanged(&mut self, tenant: &TenantId) -> Result<Applied, Refused> {
+    pub(super) async fn unchanged(&mut self, tenant: &TenantId) -> Result<Applied, Refused> {
         let revision = self.writer.revision(tenant).await?;
         Ok(Applied { outcome: Outcome::Unchanged, revision, effect: Effect::None })
     }
@@ -328,7 +238,7 @@ impl Apply<'_> {
         if self.writer.has_tenant(tenant).await? { Ok(()) } else { Err(CommitError::NoTenant.into()) }
     }
 
-    async fn need_collection(
+    pub(super) async fn need_collection(
         &mut self,
         tenant: &TenantId,
         collection: &CollectionId,
@@ -340,30 +250,9 @@ impl Apply<'_> {
         Err(CommitError::NoCollection.into())
     }
 
-    async fn need_document(
-        &mut self,
-        tenant: &TenantId,
-        collection: &CollectionId,
-        document: &DocumentId,
-    ) -> Result<DocumentRow, Refused> {
-        self.need_collection(tenant, collection).await?;
-        Ok(self.writer.document(tenant, collection, document).await?.ok_or(CommitError::NoDocument)?)
-    }
-
     /// A key of this tenant: another's is as good as absent.
     async fn need_key(&mut self, tenant: Option<&TenantId>, id: &str) -> Result<KeyRecord, Refused> {
         let record = self.writer.key(id).await?.filter(|record| record.tenant.as_ref() == tenant);
         Ok(record.ok_or(CommitError::NoKey)?)
     }
-}
-
-fn need_fitting_vectors(
-    collection: &CollectionRecord,
-    source: VectorSource,
-    chunks: &[DocumentChunk],
-) -> Result<(), CommitError> {
-    let dimensions = source.dimensions();
-    let mut vectors = chunks.iter().filter_map(|chunk| chunk.vector.as_ref());
-    let fit = source == collection.embedding && vectors.all(|vector| vector.dimensions() == dimensions);
-    if fit { Ok(()) } else { Err(CommitError::VectorsDoNotFit) }
 }

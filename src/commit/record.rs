@@ -2,7 +2,7 @@
 
 use ringfence_indexes::{CollectionId, DocumentId, Principal};
 
-use super::{Write, WriteRequest};
+use super::{Cause, Write, WriteRequest};
 use crate::audit::{Action, AuditEvent};
 
 /// The record of a write. What makes or ends a tenant is the server's; everything else is its tenant's.
@@ -38,6 +38,14 @@ fn describe(write: &Write) -> (Action, String) {
         Write::PutCollection(_, record) => (Action::PutCollection, record.id.to_string()),
         Write::DeleteCollection(_, collection) => (Action::DeleteCollection, collection.to_string()),
         Write::PutDocument(document) => (Action::PutDocument, path(&document.collection, &document.id)),
+        Write::ReworkDocument(rework) => {
+            let action = match rework.cause {
+                Cause::Released => Action::ReleaseQuarantined,
+                Cause::Reprocessed => Action::ReprocessDocument,
+            };
+            (action, path(&rework.document.collection, &rework.document.id))
+        }
+        Write::RejectDocument { collection, document, .. } => (Action::RejectQuarantined, path(collection, document)),
         Write::DeleteDocument { collection, document, .. } | Write::ExpireDocument { collection, document, .. } => {
             (Action::DeleteDocument, path(collection, document))
         }

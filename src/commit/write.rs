@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::{
     audit::{Actor, Receipt},
     authn::KeyRecord,
-    store::{CollectionRecord, DocumentKey},
+    store::{CollectionRecord, Decision, DocumentKey},
 };
 
 /// A write and how it is recorded.
@@ -43,6 +43,19 @@ pub enum Write {
     DeleteCollection(TenantId, CollectionId),
     /// Makes or replaces a document.
     PutDocument(Box<DocumentWrite>),
+    /// Makes a document anew from its original, unless it was written since that was read.
+    ReworkDocument(Box<ReworkWrite>),
+    /// Deletes a document that is held back, unless its content was replaced since it was looked at.
+    RejectDocument {
+        /// Whose.
+        tenant: TenantId,
+        /// Where.
+        collection: CollectionId,
+        /// Which.
+        document: DocumentId,
+        /// The content that was looked at.
+        content_hash: String,
+    },
     /// Deletes a document, held back or not.
     DeleteDocument {
         /// Whose.
@@ -138,6 +151,7 @@ impl Write {
             | Self::PutCollection(tenant, _)
             | Self::DeleteCollection(tenant, _)
             | Self::DeleteDocument { tenant, .. }
+            | Self::RejectDocument { tenant, .. }
             | Self::ExpireDocument { tenant, .. }
             | Self::SetAcl { tenant, .. }
             | Self::PutGroup { tenant, .. }
@@ -145,6 +159,7 @@ impl Write {
             | Self::RemoveMember { tenant, .. }
             | Self::DeleteGroup { tenant, .. } => Some(tenant),
             Self::PutDocument(document) => Some(&document.tenant),
+            Self::ReworkDocument(rework) => Some(&rework.document.tenant),
             Self::CreateKey(key) => key.tenant.as_ref(),
             Self::RotateKey { tenant, .. } | Self::DeleteKey { tenant, .. } => tenant.as_ref(),
         }
@@ -152,9 +167,12 @@ impl Write {
 
     /// The document that is written to.
     pub(super) fn document(&self) -> Option<DocumentKey> {
+        let key = |write: &DocumentWrite| (write.tenant.clone(), write.collection.clone(), write.id.clone());
         match self {
-            Self::PutDocument(write) => Some((write.tenant.clone(), write.collection.clone(), write.id.clone())),
+            Self::PutDocument(write) => Some(key(write)),
+            Self::ReworkDocument(rework) => Some(key(&rework.document)),
             Self::DeleteDocument { tenant, collection, document }
+            | Self::RejectDocument { tenant, collection, document, .. }
             | Self::ExpireDocument { tenant, collection, document, .. }
             | Self::SetAcl { tenant, collection, document, .. } => {
                 Some((tenant.clone(), collection.clone(), document.clone()))
@@ -168,12 +186,16 @@ impl WriteRequest {
     /// About how many bytes it brings: what waiting and grouping are bounded by.
     pub(super) fn size(&self) -> usize {
         const OF_ANY: usize = 1024;
-        let Write::PutDocument(document) = &self.write else { return OF_ANY };
+        let document = match &self.write {
+            Write::PutDocument(document) => document,
+            Write::ReworkDocument(rework) => &rework.document,
+            _ => return OF_ANY,
+        };
         let content: usize = match &document.body {
             DocumentBody::Active(chunks) => chunks.iter().map(chunk_size).sum(),
-            DocumentBody::Quarantined { source, .. } => source.len(),
+            DocumentBody::Quarantined { .. } => 0,
         };
-        OF_ANY + content
+        OF_ANY + content + document.source.as_ref().map_or(0, Vec::len)
     }
 }
 
@@ -207,6 +229,10 @@ pub struct DocumentWrite {
     pub findings: Vec<Finding>,
     /// How many findings were taken out.
     pub removed: usize,
+    /// Which version of the sanitiser saw it.
+    pub sanitizer: String,
+    /// The sealed original, where it is kept.
+    pub source: Option<Vec<u8>>,
     /// Where its vectors come from: the collection may have been given another source since they were made.
     pub vectors: VectorSource,
     /// What becomes of it.
@@ -220,11 +246,44 @@ pub enum DocumentBody {
     Active(Vec<DocumentChunk>),
     /// It is held back; what stood under its name is withdrawn.
     Quarantined {
-        /// The source as it came, for review.
-        source: Vec<u8>,
         /// Why.
         reason: QuarantineReason,
     },
+}
+
+/// A document that is made anew from its original.
+///
+/// Who may read it, when and by whom it was ingested and its version stay what they are when it is committed, whatever `document` says.
+#[derive(Clone, Debug)]
+pub struct ReworkWrite {
+    /// The document as it is to be.
+    pub document: DocumentWrite,
+    /// What it was made from.
+    pub expected: Expected,
+    /// Why it is made anew.
+    pub cause: Cause,
+    /// What a reviewer released it as, if one did.
+    pub decision: Option<Decision>,
+}
+
+/// What must still be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// The keyed hash of the content.
+    pub content_hash: String,
+    /// The digest of the sealed original.
+    pub source_digest: Vec<u8>,
+    /// Whether it is indexed.
+    pub is_active: bool,
+}
+
+/// Why a document is made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A reviewer released it.
+    Released,
+    /// Another version of the sanitiser made it.
+    Reprocessed,
 }
 
 /// A write that is durable and visible to every read that begins now.
@@ -267,6 +326,9 @@ pub enum CommitError {
     /// The document is not there.
     #[error("there is no such document")]
     NoDocument,
+    /// Another content stands there than the one that was looked at.
+    #[error("the document was written since it was looked at")]
+    Moved,
     /// The group is not there.
     #[error("there is no such group")]
     NoGroup,

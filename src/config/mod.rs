@@ -43,9 +43,14 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Whether to refuse to serve where this kernel cannot confine the worker that parses documents in every way.
     pub require_sandbox: bool,
+    /// Whether the originals of documents are kept, sealed, beside what is served of them. Those that are held back are kept in any case.
+    pub keep_sources: bool,
     /// The program that is started as a worker; never configured. The command line sets itself, tests the built command; without one, documents that need a parser are refused.
     #[serde(skip)]
     pub worker_program: Option<PathBuf>,
+    /// The version of the sanitiser that documents are recorded under; never configured. Tests set an older one to see what a newer one does.
+    #[serde(skip)]
+    pub sanitizer: String,
     /// Whether tokens of `ringfence token mint` are accepted; only on loopback.
     pub development_issuer: bool,
     /// Issuers of tokens.
@@ -155,7 +160,9 @@ impl Default for Config {
             data_dir: PathBuf::from("ringfence-data"),
             behind_proxy: false,
             require_sandbox: false,
+            keep_sources: true,
             worker_program: None,
+            sanitizer: ringfence_ingest::sanitizer_version(),
             tls: None,
             audit: AuditConfig::default(),
             limits: LimitsConfig::default(),

@@ -108,10 +108,12 @@ codes! {
     SubjectRequired = 403, "subject_required", "The credential names no reader";
     GroupsUnresolved = 403, "groups_unresolved", "The caller's groups are not known";
     WiderThanYourself = 403, "wider_than_yourself", "A key cannot be wider than the one that makes it";
+    OwnNameRequired = 403, "own_name_required", "A review is made in one's own name";
     NotFound = 404, "not_found", "Not found";
     MethodNotAllowed = 405, "method_not_allowed", "The resource does not have this method";
     RequestTimeout = 408, "request_timeout", "The body came too slowly";
     Conflict = 409, "conflict", "Already taken";
+    ContentChanged = 409, "content_changed", "The content was replaced meanwhile";
     RevisionNotReached = 412, "revision_not_reached", "The demanded revision is not reached";
     PayloadTooLarge = 413, "payload_too_large", "The body is too large";
     UriTooLong = 414, "uri_too_long", "The address is too long";
@@ -119,6 +121,7 @@ codes! {
     InvalidFields = 422, "invalid_fields", "Fields are invalid";
     AclRequired = 422, "acl_required", "The document has no ACL and its collection no default";
     Unparseable = 422, "unparseable", "The document cannot be parsed";
+    Unreleasable = 422, "unreleasable", "The document cannot be released";
     TooManyRequests = 429, "too_many_requests", "Too many requests";
     HeadersTooLarge = 431, "headers_too_large", "The header block is too large";
     Internal = 500, "internal", "The server failed";

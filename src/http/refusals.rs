@@ -88,6 +88,16 @@ impl From<IngestError> for Problem {
                 Self::unavailable(cause.to_string())
             }
             IngestError::Stopping => Self::unavailable(error.to_string()),
+            IngestError::Store(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the store does not answer");
+                Self::unavailable("the store does not answer now")
+            }
+            IngestError::Unreadable(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "an original cannot be read");
+                Self::internal()
+            }
+            IngestError::OnBehalf => Self::new(Code::OwnNameRequired, error.to_string()),
+            IngestError::Unreleasable => Self::new(Code::Unreleasable, error.to_string()),
         }
     }
 }
@@ -132,6 +142,7 @@ impl From<CommitError> for Problem {
             | CommitError::NoDocument
             | CommitError::NoGroup
             | CommitError::NoKey => Self::not_found(),
+            CommitError::Moved => Self::new(Code::ContentChanged, error.to_string()),
             CommitError::TenantExists | CommitError::KeyExists => Self::new(Code::Conflict, error.to_string()),
         }
     }

@@ -115,7 +115,8 @@ impl Redaction {
 /// Where a document comes from.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Provenance, example = json!({
-    "content_hash": "blake3:2f0c…", "ingested_at": "2026-11-03T09:12:44.018Z", "ingested_by": "service:wiki-sync", "version": 3
+    "content_hash": "blake3:2f0c…", "ingested_at": "2026-11-03T09:12:44.018Z", "ingested_by": "service:wiki-sync", "version": 3,
+    "sanitizer": "rules-1"
 }))]
 pub(super) struct ProvenanceView {
     /// The hash of its content under a key of the tenant.
@@ -126,6 +127,8 @@ pub(super) struct ProvenanceView {
     ingested_by: String,
     /// How many contents were written under its present ACL.
     version: u32,
+    /// Which version of the sanitiser made its passages; `null` for a document of a server that did not say.
+    sanitizer: Option<String>,
 }
 
 impl ProvenanceView {
@@ -135,6 +138,7 @@ impl ProvenanceView {
             ingested_at: crate::acl_form::format_time(provenance.ingested_at),
             ingested_by: provenance.ingested_by.clone(),
             version: provenance.version,
+            sanitizer: provenance.sanitizer.clone(),
         }
     }
 }

@@ -10,8 +10,8 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    batch, collections, docs, documents, explain, gate, groups, health, keys, openapi, outside, problem, search,
-    simulate, state::Server, tenants, upload,
+    batch, collections, docs, documents, envelope_keys, explain, gate, groups, health, keys, openapi, outside, problem,
+    quarantine, reprocess, search, simulate, state::Server, tenants, upload,
 };
 use crate::audit::Action;
 
@@ -29,6 +29,11 @@ const ACTIONS: &[(&str, &str, Action)] = &[
     ("PUT", "/v1/collections/{collection}/documents/{document}", Action::PutDocument),
     ("DELETE", "/v1/collections/{collection}/documents/{document}", Action::DeleteDocument),
     ("PUT", "/v1/collections/{collection}/documents/{document}/acl", Action::SetAcl),
+    ("GET", "/v1/quarantine", Action::ListQuarantine),
+    ("GET", "/v1/quarantine/{collection}/{document}", Action::ReadQuarantined),
+    ("POST", "/v1/quarantine/{collection}/{document}/release", Action::ReleaseQuarantined),
+    ("POST", "/v1/quarantine/{collection}/{document}/reject", Action::RejectQuarantined),
+    ("POST", "/v1/reprocess", Action::Reprocess),
     ("POST", "/v1/explain", Action::Explain),
     ("POST", "/v1/acl:simulate", Action::SimulateAcl),
     ("GET", "/v1/groups", Action::ListGroups),
@@ -64,6 +69,11 @@ fn gated() -> OpenApiRouter<Server> {
         .routes(routes!(batch::batch))
         .routes(routes!(documents::put, documents::get, documents::delete))
         .routes(routes!(documents::set_acl))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::get))
+        .routes(routes!(quarantine::release))
+        .routes(routes!(quarantine::reject))
+        .routes(routes!(reprocess::reprocess))
         .routes(routes!(explain::explain))
         .routes(routes!(simulate::simulate))
         .routes(routes!(groups::list))
@@ -83,6 +93,7 @@ fn open() -> OpenApiRouter<Server> {
     OpenApiRouter::new()
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(envelope_keys::keys))
         .routes(routes!(openapi::document))
 }
 

@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
+use ringfence_indexes::TenantId;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
@@ -21,6 +22,7 @@ use super::{
 };
 use crate::{
     authz::Search,
+    envelope::Envelope,
     retrieval::{answer::SearchAnswer, ranking::ReleasedHit},
 };
 
@@ -54,6 +56,9 @@ pub(super) struct SearchResponse {
     request_id: String,
     /// How long it took.
     took_ms: u64,
+    /// What proves that this server gave this answer to this tenant for this query; only where `signed` was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    envelope: Option<Envelope>,
 }
 
 /// A passage that was found.
@@ -140,11 +145,28 @@ pub(super) async fn search(
     let permit = ask.permit::<Search>()?;
     json::require_json(&headers)?;
     let bytes = read_bounded(body, server.settings.json_bytes_max).await?;
-    let query = json::parse::<SearchForm>(&bytes)?.into_query()?;
+    let form = json::parse::<SearchForm>(&bytes)?;
+    let to_sign = form.query_to_sign();
+    let query = form.into_query()?;
     let answer = server.searcher.search(&permit, query, ask.id()).await?;
     server.metrics.searched();
     let (answer, receipt) = answer.into_parts();
-    Ok(reply(StatusCode::OK, &SearchResponse::new(answer, ask.id(), started), receipt))
+    let mut response = SearchResponse::new(answer, ask.id(), started);
+    if let Some(query) = to_sign {
+        response.envelope = Some(sign(&server, &response, &query, permit.tenant())?);
+    }
+    Ok(reply(StatusCode::OK, &response, receipt))
+}
+
+/// Signs the answer as it is about to leave, byte for byte but for the envelope itself.
+fn sign(server: &Server, response: &SearchResponse, query: &str, tenant: &TenantId) -> Result<Envelope, Problem> {
+    let signed = serde_json::to_vec(response).map_err(|error| error.to_string()).and_then(|answer| {
+        server.signer.sign(&answer, query, tenant, server.app.clock.now()).map_err(|error| error.to_string())
+    });
+    signed.map_err(|error| {
+        tracing::error!(error, "an answer cannot be signed");
+        Problem::internal()
+    })
 }
 
 impl SearchResponse {
@@ -157,6 +179,7 @@ impl SearchResponse {
             revision: answer.revision,
             request_id: request_id.to_owned(),
             took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            envelope: None,
         }
     }
 }

@@ -49,9 +49,17 @@ pub(super) struct SearchForm {
     /// The least trust of a passage's collection: `untrusted`, `internal` or `curated`.
     #[schema(default = "untrusted", example = "untrusted")]
     min_trust: Option<String>,
+    /// Whether the answer is signed: it then has an `envelope` with digests of the query, the answer and each result, which anybody can verify with the server's public key for five minutes.
+    #[schema(default = false)]
+    signed: Option<bool>,
 }
 
 impl SearchForm {
+    /// The query to sign the answer for, where it is to be signed.
+    pub(super) fn query_to_sign(&self) -> Option<String> {
+        self.signed.unwrap_or(false).then(|| self.query.clone())
+    }
+
     /// Checks every field and tells all that are wrong.
     pub(super) fn into_query(self) -> Result<Query, Problem> {
         let mut faults = Faults::default();

@@ -16,6 +16,7 @@ use super::{body::Room, limits::Limits, metrics::Metrics, settings::HttpSettings
 use crate::{
     administration::Administration,
     app::App,
+    envelope::AnswerSigner,
     ingestion::service::Ingestion,
     retrieval::{documents::DocumentReader, searcher::Searcher, slots::Slots},
 };
@@ -43,6 +44,8 @@ pub(super) struct Parts {
     pub(super) documents: Arc<DocumentReader>,
     pub(super) ingestion: Arc<Ingestion>,
     pub(super) administration: Administration,
+    /// What signs answers.
+    pub(super) signer: AnswerSigner,
     pub(super) limits: Limits,
     pub(super) metrics: Metrics,
     /// What document bodies share.
@@ -86,6 +89,9 @@ impl Server {
             entropy: app.entropy.clone(),
             master: app.master.clone(),
             slots: Arc::new(Semaphore::new(cores)),
+            store: app.store.clone(),
+            keeps_sources: app.config.keep_sources,
+            sanitizer: app.config.sanitizer.clone(),
         };
         let administration = Administration {
             authenticator: app.authenticator.clone(),
@@ -101,6 +107,7 @@ impl Server {
         };
         Self(Arc::new(Parts {
             settings: HttpSettings::of(&app.config.limits),
+            signer: AnswerSigner::derive(&app.master),
             limits: Limits::new(&app.config.limits),
             metrics: Metrics::new(),
             searcher: Arc::new(searcher),

@@ -1,13 +1,18 @@
 //! From what a client sent to what may be committed: labels checked, text prepared, passages embedded. Computing only, for the blocking pool.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ringfence_indexes::{DocumentChunk, EngineError, Vector, VectorSource};
 use ringfence_ingest::{
-    Content, Fault, Finding, ParsedDocument, PrepareError, PrepareOptions, PreparedChunk, QuarantineReason,
+    Content, Fault, Finding, ParsedDocument, PrepareError, PrepareOptions, Prepared, PreparedChunk, QuarantineReason,
     SanitizePolicy, Source, UntrustedText, needs_parser, prepare, prepare_parsed,
 };
 use serde_json::{Map, Value};
 
-use super::labels::{InvalidLabel, clean};
+use super::{
+    labels::{CleanLabels, InvalidLabel, clean},
+    original::{Keeping, Original, Written},
+};
 use crate::embed::Embedder;
 
 /// A document as a client sent it, without its ACL.
@@ -50,6 +55,12 @@ pub struct Intake {
     pub accept: Vec<String>,
     /// Where vectors come from.
     pub vectors: VectorSource,
+    /// Where the original is kept.
+    pub keeping: Keeping,
+    /// Whether the original is kept of what is not held back too.
+    pub keeps_all: bool,
+    /// The version of the sanitiser, as it is recorded.
+    pub sanitizer: String,
 }
 
 /// A document that may be committed once its ACL is known.
@@ -71,8 +82,10 @@ pub struct Draft {
     pub removed: usize,
     /// Whether the document is held back, and why.
     pub quarantine: Option<QuarantineReason>,
-    /// The content as it came, where the document is held back for review.
-    pub source: Vec<u8>,
+    /// The sealed original, where it is kept.
+    pub source: Option<Vec<u8>>,
+    /// The version of the sanitiser.
+    pub sanitizer: String,
 }
 
 /// Why a document is refused. Nothing of it is kept.
@@ -112,32 +125,78 @@ pub fn draft(
     embedder: &Embedder,
     content_key: &[u8; 32],
 ) -> Result<Draft, DraftError> {
-    let opened = |text: &Option<UntrustedText>| text.as_ref().map(|text| text.expose_untrusted().to_owned());
-    let title = opened(&input.title);
-    let labels = clean(title.as_deref(), opened(&input.uri).as_deref(), &input.metadata)?;
+    let title = opened(input.title.as_ref());
+    let labels = clean(title.as_deref(), opened(input.uri.as_ref()).as_deref(), &input.metadata)?;
     let vectors = client_vectors(&input.content, intake.vectors)?;
+    let written = Written::of_input(&input);
     let content = match input.content {
         InputContent::Whole(content) => content,
         InputContent::Chunks(chunks) => {
             Content::Chunks(chunks.iter().map(|chunk| chunk.text.expose_untrusted().to_owned()).collect())
         }
     };
-    let content_hash = content_hash(content_key, &content);
-    let source = source_bytes(&content);
-    let options = PrepareOptions { policy: intake.sanitize, accept: intake.accept.clone() };
-    let prepared = match (parsed, &content) {
-        (Some(parsed), _) => prepare_parsed(title, parsed, &options)?,
-        // No parser runs in this process.
-        (None, Content::File { media_type, .. }) if needs_parser(media_type.as_deref()) => {
-            return Err(PrepareError::Unparseable(Fault::Crashed).into());
-        }
-        (None, _) => prepare(Source { title, content }, &options)?,
+    compose(Material { title, labels, content, parsed, vectors, written }, intake, embedder, content_key)
+}
+
+/// Judges an original anew, as [`draft`] did when it was sent.
+///
+/// # Errors
+/// [`DraftError`] where it is refused now.
+pub fn redraft(
+    original: Original,
+    parsed: Option<ParsedDocument>,
+    intake: &Intake,
+    embedder: &Embedder,
+    content_key: &[u8; 32],
+) -> Result<Draft, DraftError> {
+    let title = opened(original.title.as_ref());
+    let labels = clean(title.as_deref(), opened(original.uri.as_ref()).as_deref(), &original.metadata)?;
+    let written = Written::of_original(&original);
+    let vectors = match intake.vectors {
+        VectorSource::Builtin { .. } => None,
+        VectorSource::Client { .. } => Some(original.vectors),
     };
+    let content = original.content;
+    compose(Material { title, labels, content, parsed, vectors, written }, intake, embedder, content_key)
+}
+
+#[expect(clippy::disallowed_methods, reason = "raw labels go into the sanitiser")]
+fn opened(text: Option<&UntrustedText>) -> Option<String> {
+    text.map(|text| text.expose_untrusted().to_owned())
+}
+
+/// What a document is made of.
+struct Material {
+    title: Option<String>,
+    labels: CleanLabels,
+    content: Content,
+    parsed: Option<ParsedDocument>,
+    /// The client's, by passage; `None` where the built-in embedder makes them.
+    vectors: Option<BTreeMap<u32, Vector>>,
+    written: Written,
+}
+
+fn compose(
+    material: Material,
+    intake: &Intake,
+    embedder: &Embedder,
+    content_key: &[u8; 32],
+) -> Result<Draft, DraftError> {
+    let Material { title, labels, content, parsed, vectors, written } = material;
+    let content_hash = content_hash(content_key, &content);
+    let options = PrepareOptions { policy: intake.sanitize, accept: intake.accept.clone() };
+    let prepared = prepare_content(title, content, parsed, &options)?;
     // What is held back stays out of every index, whatever the parser made of it.
     let passages = if prepared.quarantine.is_some() { Vec::new() } else { prepared.chunks };
     let title = prepared.title;
-    let place = |chunk| place(chunk, title.as_ref(), vectors.as_deref(), embedder);
-    let chunks = passages.into_iter().map(place).collect();
+    let place = |chunk| place(chunk, title.as_ref(), vectors.as_ref(), embedder);
+    let chunks: Vec<DocumentChunk> = passages.into_iter().map(place).collect::<Result<_, _>>()?;
+    let is_kept = intake.keeps_all || prepared.quarantine.is_some();
+    let source = is_kept.then(|| {
+        let served: BTreeSet<u32> = chunks.iter().map(|chunk| chunk.prepared.ordinal()).collect();
+        let unserved = vectors.iter().flatten().filter(|(index, _)| !served.contains(index));
+        intake.keeping.seal(written, unserved.map(|(index, vector)| (*index, vector)))
+    });
     Ok(Draft {
         title,
         uri: labels.uri,
@@ -146,22 +205,33 @@ pub fn draft(
         content_hash,
         findings: prepared.findings,
         removed: prepared.removed,
-        source: if prepared.quarantine.is_some() { source } else { Vec::new() },
+        source,
         quarantine: prepared.quarantine,
+        sanitizer: intake.sanitizer.clone(),
     })
 }
 
-/// What a reviewer gets to see: the text or file as it came, or the client's passages as a JSON list.
-fn source_bytes(content: &Content) -> Vec<u8> {
-    match content {
-        Content::Text(text) => text.clone().into_bytes(),
-        Content::File { bytes, .. } => bytes.clone(),
-        Content::Chunks(chunks) => Value::from(chunks.as_slice()).to_string().into_bytes(),
+/// Sanitises and cuts; no parser runs in this process.
+///
+/// # Errors
+/// [`PrepareError`] where the content is refused.
+pub(super) fn prepare_content(
+    title: Option<String>,
+    content: Content,
+    parsed: Option<ParsedDocument>,
+    options: &PrepareOptions,
+) -> Result<Prepared, PrepareError> {
+    match (parsed, &content) {
+        (Some(parsed), _) => prepare_parsed(title, parsed, options),
+        (None, Content::File { media_type, .. }) if needs_parser(media_type.as_deref()) => {
+            Err(PrepareError::Unparseable(Fault::Crashed))
+        }
+        (None, _) => prepare(Source { title, content }, options),
     }
 }
 
 /// The client's vectors by passage; `None` where the built-in embedder makes them.
-fn client_vectors(content: &InputContent, source: VectorSource) -> Result<Option<Vec<Vector>>, DraftError> {
+fn client_vectors(content: &InputContent, source: VectorSource) -> Result<Option<BTreeMap<u32, Vector>>, DraftError> {
     let given: Vec<Option<&Vec<f32>>> = match content {
         InputContent::Whole(_) => Vec::new(),
         InputContent::Chunks(chunks) => chunks.iter().map(|chunk| chunk.vector.as_ref()).collect(),
@@ -176,7 +246,8 @@ fn client_vectors(content: &InputContent, source: VectorSource) -> Result<Option
         VectorSource::Client { dimensions } => {
             let check = |(index, values): (usize, &Option<&Vec<f32>>)| {
                 let values = values.ok_or(DraftError::VectorMissing(index))?;
-                check_vector(values, dimensions).map_err(|reason| DraftError::Vector { index, reason })
+                let vector = check_vector(values, dimensions).map_err(|reason| DraftError::Vector { index, reason })?;
+                Ok((u32::try_from(index).unwrap_or(u32::MAX), vector))
             };
             given.iter().enumerate().map(check).collect::<Result<_, _>>().map(Some)
         }
@@ -193,18 +264,22 @@ fn check_vector(values: &[f32], expected: usize) -> Result<Vector, EngineError> 
 fn place(
     prepared: PreparedChunk,
     title: Option<&UntrustedText>,
-    client: Option<&[Vector]>,
+    client: Option<&BTreeMap<u32, Vector>>,
     embedder: &Embedder,
-) -> DocumentChunk {
+) -> Result<DocumentChunk, DraftError> {
     let vector = match client {
-        Some(vectors) => usize::try_from(prepared.ordinal()).ok().and_then(|index| vectors.get(index)).cloned(),
+        Some(vectors) => {
+            let index = prepared.ordinal();
+            let missing = || DraftError::VectorMissing(usize::try_from(index).unwrap_or(usize::MAX));
+            Some(vectors.get(&index).cloned().ok_or_else(missing)?)
+        }
         None => embedder.embed_passage(title, &prepared),
     };
-    DocumentChunk { prepared, vector }
+    Ok(DocumentChunk { prepared, vector })
 }
 
 /// Keyed by the tenant, so that nobody can test a guess about a text, and equal texts of two tenants do not meet.
-fn content_hash(key: &[u8; 32], content: &Content) -> String {
+pub(crate) fn content_hash(key: &[u8; 32], content: &Content) -> String {
     let mut hasher = blake3::Hasher::new_keyed(key);
     let mut part = |bytes: &[u8]| {
         hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);

@@ -9,7 +9,10 @@ use ringfence_indexes::{Acl, CollectionId, DocumentId, Engine, VectorSource};
 use ringfence_ingest::{Content, Finding, ParsedDocument, check_declared, needs_parser};
 use tokio::sync::Semaphore;
 
-use super::draft::{DocumentInput, Draft, DraftError, InputContent, Intake, draft};
+use super::{
+    draft::{DocumentInput, Draft, DraftError, InputContent, Intake, draft},
+    original::{Keeping, Unreadable},
+};
 use crate::{
     audit::{Action, AuditError, AuditEvent, AuditLog},
     authn::{Authenticator, Caller, KeyKind},
@@ -25,7 +28,7 @@ use crate::{
         visibility::Visibility,
     },
     seal::{MasterKey, TenantKeys},
-    store::CollectionRecord,
+    store::{CollectionRecord, Store, StoreError},
 };
 
 /// Takes documents in.
@@ -52,6 +55,12 @@ pub struct Ingestion {
     pub master: Arc<MasterKey>,
     /// How many documents are prepared at the same time.
     pub slots: Arc<Semaphore>,
+    /// Where originals lie.
+    pub store: Store,
+    /// Whether the original is kept of documents that are not held back too.
+    pub keeps_sources: bool,
+    /// The version of the sanitiser.
+    pub sanitizer: String,
 }
 
 /// A document's place.
@@ -109,6 +118,18 @@ pub enum IngestError {
     /// 503: the server is stopping.
     #[error("the server is stopping")]
     Stopping,
+    /// 503: the database does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// 500: what is kept of the document is damaged.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// 403: a reviewer decides in its own name.
+    #[error("a review is made in one's own name: ask without naming a person")]
+    OnBehalf,
+    /// 422: the sanitiser fails on the document, so it cannot be released.
+    #[error("the sanitiser fails on this document: it cannot be released, only rejected or put anew")]
+    Unreleasable,
 }
 
 impl Ingestion {
@@ -127,7 +148,7 @@ impl Ingestion {
         let caller = permit.caller();
         let collection = self.writable(caller, &place.collection)?;
         let acl = acl.or_else(|| collection.default_acl.clone()).ok_or(IngestError::AclRequired)?;
-        let draft = self.draft(caller, &collection, input).await?;
+        let draft = self.draft(caller, &collection, &place, input).await?;
         let (chunk_count, quarantined) = (draft.chunks.len(), draft.quarantine.is_some());
         let (content_hash, removed, findings) = (draft.content_hash.clone(), draft.removed, draft.findings.clone());
         let write = Write::PutDocument(Box::new(document_write(caller, &place, acl, collection.embedding, draft)));
@@ -244,25 +265,53 @@ impl Ingestion {
         &self,
         caller: &Caller,
         collection: &CollectionRecord,
+        place: &Place,
         input: DocumentInput,
     ) -> Result<Draft, IngestError> {
         // Waiting for a worker holds no place that computes.
-        let parsed = self.parse(&input.content, &collection.accept).await?;
-        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_closed| IngestError::Stopping)?;
+        let parsed = match &input.content {
+            InputContent::Whole(content) => self.parse(content, &collection.accept).await?,
+            InputContent::Chunks(_) => None,
+        };
+        let intake = Intake { accept: collection.accept.clone(), ..self.intake(caller, collection, place) };
         let content_key = TenantKeys::derive(&self.master, caller.tenant()).content_key();
-        let intake =
-            Intake { sanitize: collection.sanitize, accept: collection.accept.clone(), vectors: collection.embedding };
         let embedder = Arc::clone(&self.embedder);
-        let prepared = compute(move || {
+        Ok(self.prepare(move || draft(input, parsed, &intake, &embedder, &content_key)).await??)
+    }
+
+    /// What a collection says about what enters it; of any type, for what lies in it has been accepted already.
+    pub(super) fn intake(&self, caller: &Caller, collection: &CollectionRecord, place: &Place) -> Intake {
+        let vault = TenantKeys::derive(&self.master, caller.tenant()).vault();
+        Intake {
+            sanitize: collection.sanitize,
+            accept: Vec::new(),
+            vectors: collection.embedding,
+            keeping: Keeping::new(vault, &place.collection, &place.document),
+            keeps_all: self.keeps_sources,
+            sanitizer: self.sanitizer.clone(),
+        }
+    }
+
+    /// Computes on the blocking pool, in one of the places for that.
+    pub(super) async fn prepare<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, IngestError> {
+        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_closed| IngestError::Stopping)?;
+        let done = compute(move || {
             let _slot = slot;
-            draft(input, parsed, &intake, &embedder, &content_key)
+            work()
         });
-        Ok(prepared.await.ok_or(IngestError::Stopping)??)
+        done.await.ok_or(IngestError::Stopping)
     }
 
     /// Has a file parsed in the cage; what is only decoded is not sent there.
-    async fn parse(&self, content: &InputContent, accept: &[String]) -> Result<Option<ParsedDocument>, IngestError> {
-        let InputContent::Whole(Content::File { bytes, media_type }) = content else { return Ok(None) };
+    pub(super) async fn parse(
+        &self,
+        content: &Content,
+        accept: &[String],
+    ) -> Result<Option<ParsedDocument>, IngestError> {
+        let Content::File { bytes, media_type } = content else { return Ok(None) };
         if !needs_parser(media_type.as_deref()) {
             return Ok(None);
         }
@@ -274,7 +323,7 @@ impl Ingestion {
         }
     }
 
-    async fn commit(
+    pub(super) async fn commit(
         &self,
         caller: &Caller,
         write: Write,
@@ -293,7 +342,14 @@ impl Ingestion {
     }
 }
 
-fn document_write(caller: &Caller, place: &Place, acl: Acl, vectors: VectorSource, draft: Draft) -> DocumentWrite {
+/// The write of a draft.
+pub(super) fn document_write(
+    caller: &Caller,
+    place: &Place,
+    acl: Acl,
+    vectors: VectorSource,
+    draft: Draft,
+) -> DocumentWrite {
     let ingested_by = caller.acting_for().or_else(|| caller.principal());
     DocumentWrite {
         tenant: caller.tenant().clone(),
@@ -307,10 +363,12 @@ fn document_write(caller: &Caller, place: &Place, acl: Acl, vectors: VectorSourc
         ingested_by: ingested_by.map_or_else(|| caller.actor().credential, |principal| principal.as_str().to_owned()),
         findings: draft.findings,
         removed: draft.removed,
+        sanitizer: draft.sanitizer,
+        source: draft.source,
         vectors,
         body: match draft.quarantine {
             None => DocumentBody::Active(draft.chunks),
-            Some(reason) => DocumentBody::Quarantined { source: draft.source, reason },
+            Some(reason) => DocumentBody::Quarantined { reason },
         },
     }
 }

@@ -38,6 +38,13 @@ impl RowDigest {
         }
     }
 
+    pub(super) fn maybe_bytes(self, bytes: Option<&[u8]>) -> Self {
+        match bytes {
+            Some(bytes) => self.int(1).bytes(bytes),
+            None => self.int(0),
+        }
+    }
+
     pub(super) fn bytes(mut self, bytes: &[u8]) -> Self {
         self.0.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
         self

@@ -95,15 +95,18 @@ pub(super) fn sanitize_from(name: &str) -> Option<SanitizePolicy> {
         .find(|policy| sanitize_name(*policy) == name)
 }
 
-pub(super) const fn reason_name(reason: QuarantineReason) -> &'static str {
+/// The name on the wire and in the store.
+#[must_use]
+pub(crate) const fn reason_name(reason: QuarantineReason) -> &'static str {
     match reason {
         QuarantineReason::Policy => "policy",
         QuarantineReason::SanitizerFailed => "sanitizer-failed",
+        QuarantineReason::Refused => "refused",
     }
 }
 
 pub(super) fn reason_from(name: &str) -> Option<QuarantineReason> {
-    [QuarantineReason::Policy, QuarantineReason::SanitizerFailed]
+    [QuarantineReason::Policy, QuarantineReason::SanitizerFailed, QuarantineReason::Refused]
         .into_iter()
         .find(|reason| reason_name(*reason) == name)
 }

@@ -18,7 +18,7 @@ mod writer;
 
 use std::{path::Path, time::Duration};
 
-use ringfence_indexes::{CollectionId, Document, DocumentId, Principal, TenantId, Timestamp};
+use ringfence_indexes::{CollectionId, Document, DocumentId, Principal, Selection, TenantId, Timestamp};
 use sqlx::{
     ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, SqlitePool,
     pool::PoolConnection,
@@ -27,12 +27,13 @@ use sqlx::{
 
 pub use self::{
     collection::StoredCollection,
-    document::{DocumentStatus, StoredContent},
+    document::{Decision, DocumentStatus, Kept, Outdated, PlaceAfter, Quarantined, StoredContent},
     error::StoreError,
     records::{CollectionRecord, GroupRecord, TenantRecord, Trust},
 };
 pub(crate) use self::{
-    document::{DocumentKey, DocumentRow},
+    document::{Beside, DocumentKey, DocumentRow, SourceChange},
+    form::reason_name,
     writer::Writer,
 };
 use crate::authn::KeyRecord;
@@ -246,6 +247,59 @@ impl Store {
             Some(row) => document::load(&mut connection, tenant, row).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// One document with everything that is kept of it, its sealed original included.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or holds what was not written.
+    pub async fn kept(
+        &self,
+        tenant: &TenantId,
+        collection: &CollectionId,
+        document: &DocumentId,
+    ) -> Result<Option<Kept>, StoreError> {
+        let mut connection = self.reader().await?;
+        document::kept(&mut connection, tenant, collection, document).await
+    }
+
+    /// Documents that are held back, after a place, in the order of collection and id.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or holds what was not written.
+    pub async fn quarantined(
+        &self,
+        tenant: &TenantId,
+        selection: &Selection,
+        after: Option<&PlaceAfter>,
+        limit: usize,
+    ) -> Result<Vec<Quarantined>, StoreError> {
+        let mut connection = self.reader().await?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        document::quarantined(&mut connection, tenant, selection, after, limit).await
+    }
+
+    /// Documents that are held back with a source in the clear, as an older server left them.
+    pub(crate) async fn in_the_clear(&self, tenant: &TenantId) -> Result<Vec<PlaceAfter>, StoreError> {
+        let mut connection = self.reader().await?;
+        document::in_the_clear(&mut connection, tenant).await
+    }
+
+    /// Documents that another version of the sanitiser made, after a place, in the order of collection and id.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or holds what was not written.
+    pub async fn outdated(
+        &self,
+        tenant: &TenantId,
+        selection: &Selection,
+        sanitizer: &str,
+        after: Option<&PlaceAfter>,
+        limit: usize,
+    ) -> Result<Vec<Outdated>, StoreError> {
+        let mut connection = self.reader().await?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        document::outdated(&mut connection, tenant, selection, sanitizer, after, limit).await
     }
 
     /// Compares the rows of a tenant, or of the server where there is none, with their ledger: none is missing, and none is there that should not be.

@@ -65,6 +65,7 @@ pub(super) async fn delete(connection: &mut SqliteConnection, tenant: &TenantId)
     // What refers goes before what it refers to.
     for sql in [
         "DELETE FROM contents WHERE tenant_id = $1",
+        "DELETE FROM sources WHERE tenant_id = $1",
         "DELETE FROM quarantine WHERE tenant_id = $1",
         "DELETE FROM documents WHERE tenant_id = $1",
         "DELETE FROM collections WHERE tenant_id = $1",

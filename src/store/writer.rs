@@ -10,7 +10,7 @@ use sqlx::{Sqlite, pool::PoolConnection};
 use super::{
     GroupRecord, StoreError, TenantRecord,
     collection::{self, StoredCollection},
-    document::{self, ContentRow, DocumentKey, DocumentRow, StoredContent},
+    document::{self, ContentRow, DocumentKey, DocumentRow, SourceChange, StoredContent},
     group,
     key::{self, owner},
     ledger::{self, Ledger},
@@ -250,6 +250,7 @@ impl Writer {
         key: DocumentKey,
         row: DocumentRow,
         content: &ContentRow,
+        source: SourceChange<'_>,
         before: Option<&DocumentRow>,
     ) -> Result<(), StoreError> {
         self.exchange(&key.0, before, Some(&row)).await?;
@@ -257,7 +258,7 @@ impl Writer {
             // The statement makes the savepoint and releases it; one that fails between leaves it to be undone.
             saved.is_made = true;
         }
-        document::put(&mut self.connection, &key.0, &row, content).await?;
+        document::put(&mut self.connection, &key.0, &row, content, source).await?;
         if let Some(saved) = self.saved.as_mut() {
             saved.is_made = false;
         }

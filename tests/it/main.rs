@@ -19,6 +19,8 @@ mod crash;
 #[cfg(test)]
 mod deletion;
 #[cfg(test)]
+mod envelope;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod hostile_tokens;
@@ -34,6 +36,8 @@ mod provider;
 mod quickstart;
 #[cfg(test)]
 mod ranking;
+#[cfg(test)]
+mod review;
 #[cfg(test)]
 mod revocation;
 #[cfg(test)]

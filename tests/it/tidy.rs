@@ -35,6 +35,7 @@ const LAYERS: &[&[&str]] = &[
         "config",
         "context",
         "embed",
+        "envelope",
         "release",
         "store",
         "telemetry",

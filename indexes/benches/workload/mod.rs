@@ -320,6 +320,7 @@ pub(crate) fn document(index: usize, text: &str, vector: Option<Vector>, allow: 
             version: 1,
             findings: Vec::new(),
             removed: 0,
+            sanitizer: None,
         }),
         chunks: vec![DocumentChunk { prepared, vector }],
     }

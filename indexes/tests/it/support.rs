@@ -108,6 +108,7 @@ pub(crate) fn info(year: i64) -> Arc<DocumentInfo> {
         version: 1,
         findings: Vec::new(),
         removed: 0,
+        sanitizer: None,
     })
 }
 

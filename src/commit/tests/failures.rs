@@ -120,7 +120,8 @@ async fn what_is_deleted_is_in_no_file() {
         world.put(written(name, &[&canary], allow(&["everyone"]))).await;
     }
     let held = DocumentWrite {
-        body: DocumentBody::Quarantined { source: canary.clone().into_bytes(), reason: QuarantineReason::Policy },
+        body: DocumentBody::Quarantined { reason: QuarantineReason::Policy },
+        source: Some(canary.clone().into_bytes()),
         ..written("d", &["x"], allow(&["everyone"]))
     };
     world.put(held).await;

@@ -97,6 +97,8 @@ fn written(name: &str, texts: &[&str], acl: Acl) -> DocumentWrite {
         ingested_by: "service:sync".to_owned(),
         findings: vec![Finding { kind: FindingKind::Comment, action: Action::Stripped, range: 3..9 }],
         removed: 1,
+        sanitizer: "rules-1".to_owned(),
+        source: Some(b"sealed".to_vec()),
         vectors: VectorSource::Client { dimensions: 2 },
         body: DocumentBody::Active(chunks.collect()),
     }

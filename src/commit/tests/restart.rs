@@ -63,7 +63,7 @@ async fn damage_behind_the_stores_back_is_found_before_it_is_served() {
         "UPDATE documents SET version = version + 1",
         "UPDATE contents SET vectors = zeroblob(length(vectors))",
         "UPDATE contents SET chunks = replace(chunks, 'one', 'two')",
-        "DELETE FROM contents; DELETE FROM documents",
+        "DELETE FROM contents; DELETE FROM sources; DELETE FROM documents",
         "UPDATE collections SET readers = '[\"user:mallory\"]'",
         "DELETE FROM members",
         "DELETE FROM members; DELETE FROM groups",

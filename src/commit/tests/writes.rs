@@ -35,16 +35,18 @@ async fn a_quarantined_document_withdraws_what_stood_under_its_name() {
     let world = World::furnished().await;
     world.put(written("a", &["fine"], allow(&["everyone"]))).await;
     let held = DocumentWrite {
-        body: DocumentBody::Quarantined { source: b"\x00raw \xff".to_vec(), reason: QuarantineReason::SanitizerFailed },
+        body: DocumentBody::Quarantined { reason: QuarantineReason::SanitizerFailed },
+        source: Some(b"\x00sealed \xff".to_vec()),
         ..written("a", &["bad"], allow(&["everyone"]))
     };
     assert_eq!(world.put(held).await, Outcome::Changed);
     assert!(world.inventory().await.is_empty());
     let world = world.reopened().await;
     assert!(world.inventory().await.is_empty());
-    let stored = world.app.store.document(&tenant("acme"), &collection("handbook"), &document("a")).await;
-    let Some((_, StoredContent::Quarantined { source, reason })) = stored.unwrap() else { panic!("it is held back") };
-    assert_eq!((source.as_slice(), reason), (&b"\x00raw \xff"[..], QuarantineReason::SanitizerFailed));
+    let kept = world.app.store.kept(&tenant("acme"), &collection("handbook"), &document("a")).await.unwrap().unwrap();
+    let StoredContent::Quarantined { reason, clear } = kept.content else { panic!("it is held back") };
+    assert_eq!((clear.len(), reason), (0, QuarantineReason::SanitizerFailed));
+    assert_eq!(kept.source.as_deref(), Some(&b"\x00sealed \xff"[..]));
     world.put(written("a", &["fine again"], allow(&["everyone"]))).await;
     assert_eq!(world.version("a").await, 1);
     assert_eq!(world.inventory().await.len(), 1);

@@ -1,5 +1,6 @@
-//! Documents as rows: what is known of one in `documents`, its passages in `contents`, a source that is held back in `quarantine`.
+//! Documents as rows: what is known of one in `documents`, its passages in `contents`, why it is held back in `quarantine`, its original in `sources`.
 
+mod kept;
 mod statements;
 
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use super::{
     form,
 };
 
+pub use self::kept::{Kept, Outdated, PlaceAfter, Quarantined};
+pub(super) use self::kept::{in_the_clear, kept, outdated, quarantined};
 pub(super) use self::statements::{
     active_after, delete, delete_all, each_active, exists, fingerprints, head, heads, load, older_than, put, put_head,
 };
@@ -42,17 +45,61 @@ impl DocumentStatus {
     }
 }
 
+/// What a reviewer released a document as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Without what speaks to the machine.
+    Strip,
+    /// With it, and saying so.
+    Flag,
+}
+
+impl Decision {
+    /// The name on the wire and in the store.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Strip => "strip",
+            Self::Flag => "flag",
+        }
+    }
+
+    /// The decision of a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Strip, Self::Flag].into_iter().find(|decision| decision.name() == name)
+    }
+}
+
+/// What lies beside what is served of a document.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Beside {
+    /// The sealed original, where it is kept.
+    pub(crate) source: Option<Vec<u8>>,
+    /// What a reviewer released it as, if one did.
+    pub(crate) decision: Option<Decision>,
+}
+
+/// What becomes of the original in `sources` when a document is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SourceChange<'a> {
+    /// It stays: the content is the same.
+    Stays,
+    /// This one takes its place, or none.
+    Becomes(Option<&'a [u8]>),
+}
+
 /// What is stored of a document.
 #[derive(Clone, Debug)]
 pub enum StoredContent {
     /// Its passages.
     Active(Vec<DocumentChunk>),
-    /// Its source, and why it is held back.
+    /// Why it is held back.
     Quarantined {
-        /// The source as it came.
-        source: Vec<u8>,
         /// Why.
         reason: QuarantineReason,
+        /// The source as an older server kept it, in the clear; empty since originals are sealed.
+        clear: Vec<u8>,
     },
 }
 
@@ -74,6 +121,9 @@ pub(crate) struct DocumentRow {
     removed: i64,
     fingerprint: Vec<u8>,
     content_digest: Vec<u8>,
+    sanitizer: Option<String>,
+    source_digest: Option<Vec<u8>>,
+    decision: Option<String>,
     digest: Vec<u8>,
 }
 
@@ -90,8 +140,8 @@ impl ContentRow {
                 let (chunks, vectors) = form::write_chunks(chunks)?;
                 Self::Active { chunks, vectors }
             }
-            StoredContent::Quarantined { source, reason } => {
-                Self::Quarantined { reason: form::reason_name(*reason), source: source.clone() }
+            StoredContent::Quarantined { reason, clear } => {
+                Self::Quarantined { reason: form::reason_name(*reason), source: clear.clone() }
             }
         })
     }
@@ -108,6 +158,10 @@ fn active_digest(chunks: &[u8], vectors: &[u8]) -> [u8; 32] {
     RowDigest::of("contents").bytes(chunks).bytes(vectors).finish()
 }
 
+fn source_digest(sealed: &[u8]) -> [u8; 32] {
+    RowDigest::of("sources").bytes(sealed).finish()
+}
+
 fn quarantine_digest(reason: &str, source: &[u8]) -> [u8; 32] {
     RowDigest::of("quarantine").text(reason).bytes(source).finish()
 }
@@ -118,6 +172,7 @@ impl DocumentRow {
         tenant: &TenantId,
         document: &Document,
         content: &StoredContent,
+        beside: &Beside,
     ) -> Result<(Self, ContentRow), StoreError> {
         let info = &document.info;
         let content_row = ContentRow::new(content)?;
@@ -141,10 +196,21 @@ impl DocumentRow {
             removed: i64::try_from(info.removed).unwrap_or(i64::MAX),
             fingerprint: document.fingerprint().to_vec(),
             content_digest: content_row.digest().to_vec(),
+            sanitizer: info.sanitizer.clone(),
+            source_digest: beside.source.as_deref().map(|sealed| source_digest(sealed).to_vec()),
+            decision: beside.decision.map(|decision| decision.name().to_owned()),
             digest: Vec::new(),
         };
         row.seal(tenant);
         Ok((row, content_row))
+    }
+
+    /// The row of a document whose content stays: what lies beside it in this row lies beside it in that one.
+    pub(crate) fn with_beside_of(mut self, before: &Self, tenant: &TenantId) -> Self {
+        self.source_digest.clone_from(&before.source_digest);
+        self.decision.clone_from(&before.decision);
+        self.seal(tenant);
+        self
     }
 
     /// This row as it would be, had it been written when and as often as another.
@@ -172,6 +238,19 @@ impl DocumentRow {
         Timestamp(self.ingested_at)
     }
 
+    pub(crate) fn ingested_by(&self) -> &str {
+        &self.ingested_by
+    }
+
+    pub(crate) fn content_hash(&self) -> &str {
+        &self.content_hash
+    }
+
+    /// The digest of the sealed original, where one is kept.
+    pub(crate) fn source_digest(&self) -> Option<&[u8]> {
+        self.source_digest.as_deref()
+    }
+
     pub(crate) fn acl(&self) -> Result<Acl, StoreError> {
         form::read_acl(&self.acl)
     }
@@ -185,7 +264,7 @@ impl DocumentRow {
     }
 
     fn compute_digest(&self, tenant: &TenantId) -> [u8; 32] {
-        RowDigest::of("documents")
+        let digest = RowDigest::of("documents")
             .text(tenant.as_str())
             .text(&self.collection_id)
             .text(&self.document_id)
@@ -201,7 +280,15 @@ impl DocumentRow {
             .text(&self.findings)
             .int(self.removed)
             .bytes(&self.fingerprint)
-            .bytes(&self.content_digest)
+            .bytes(&self.content_digest);
+        // A row of an older server has the digest that it was given.
+        if self.sanitizer.is_none() && self.source_digest.is_none() && self.decision.is_none() {
+            return digest.finish();
+        }
+        digest
+            .maybe_text(self.sanitizer.as_deref())
+            .maybe_bytes(self.source_digest.as_deref())
+            .maybe_text(self.decision.as_deref())
             .finish()
     }
 
@@ -239,6 +326,7 @@ impl DocumentRow {
                 uri: self.uri.map(UntrustedText::new),
                 content_hash: self.content_hash,
                 ingested_by: self.ingested_by,
+                sanitizer: self.sanitizer,
             }),
             chunks,
         })

@@ -5,7 +5,7 @@ use ringfence_indexes::{CollectionId, Document, DocumentId, TenantId, Timestamp}
 use serde_json::Value;
 use sqlx::{FromRow, Sqlite, SqliteConnection};
 
-use super::{ContentRow, DocumentKey, DocumentRow, StoredContent, quarantine_digest};
+use super::{ContentRow, DocumentKey, DocumentRow, SourceChange, StoredContent, quarantine_digest};
 use crate::store::{StoreError, digest::digest_of, error::damaged, form};
 
 /// How much is read before it is handed on: enough to index at once, little enough to hold.
@@ -20,7 +20,7 @@ pub(in crate::store) async fn head(
 ) -> Result<Option<DocumentRow>, StoreError> {
     let row: Option<DocumentRow> = sqlx::query_as(
         "SELECT collection_id, document_id, status, acl, title, uri, metadata, content_hash, ingested_at, ingested_by, \
-         version, findings, removed, fingerprint, content_digest, digest \
+         version, findings, removed, fingerprint, content_digest, sanitizer, source_digest, decision, digest \
          FROM documents WHERE tenant_id = $1 AND collection_id = $2 AND document_id = $3",
     )
     .bind(tenant.as_str())
@@ -41,7 +41,8 @@ pub(in crate::store) async fn heads(
     });
     let rows: Vec<OwnedRow> = sqlx::query_as(
         "SELECT tenant_id, collection_id, document_id, status, acl, title, uri, metadata, content_hash, ingested_at, \
-         ingested_by, version, findings, removed, fingerprint, content_digest, digest \
+         ingested_by, version, findings, removed, fingerprint, content_digest, sanitizer, source_digest, decision, \
+         digest \
          FROM json_each($1) AS wanted CROSS JOIN documents ON tenant_id = json_extract(wanted.value, '$[0]') \
          AND collection_id = json_extract(wanted.value, '$[1]') AND document_id = json_extract(wanted.value, '$[2]')",
     )
@@ -89,7 +90,7 @@ pub(in crate::store) async fn load(
         let content = StoredContent::Active(document.chunks.clone());
         return Ok((document, content));
     }
-    let (reason, source): (String, Vec<u8>) = sqlx::query_as(
+    let (reason, clear): (String, Vec<u8>) = sqlx::query_as(
         "SELECT reason, source FROM quarantine WHERE tenant_id = $1 AND collection_id = $2 AND document_id = $3",
     )
     .bind(tenant.as_str())
@@ -97,25 +98,27 @@ pub(in crate::store) async fn load(
     .bind(row.document_id.as_str())
     .fetch_one(connection)
     .await?;
-    if quarantine_digest(&reason, &source) != *row.content_digest {
+    if quarantine_digest(&reason, &clear) != *row.content_digest {
         return Err(row.damaged());
     }
     let reason = form::reason_from(&reason).ok_or_else(|| damaged("the reason of a quarantine"))?;
-    Ok((row.with_chunks(Vec::new())?, StoredContent::Quarantined { source, reason }))
+    Ok((row.with_chunks(Vec::new())?, StoredContent::Quarantined { reason, clear }))
 }
 
 /// Writes what is known of a document; the parameters are those of [`bind_head`].
 macro_rules! upsert_document {
     () => {
         "INSERT INTO documents (tenant_id, collection_id, document_id, status, acl, title, uri, metadata, \
-         content_hash, ingested_at, ingested_by, version, findings, removed, fingerprint, content_digest, digest) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+         content_hash, ingested_at, ingested_by, version, findings, removed, fingerprint, content_digest, digest, \
+         sanitizer, source_digest, decision) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
          ON CONFLICT (tenant_id, collection_id, document_id) DO UPDATE SET status = excluded.status, \
          acl = excluded.acl, title = excluded.title, uri = excluded.uri, metadata = excluded.metadata, \
          content_hash = excluded.content_hash, ingested_at = excluded.ingested_at, \
          ingested_by = excluded.ingested_by, version = excluded.version, findings = excluded.findings, \
          removed = excluded.removed, fingerprint = excluded.fingerprint, \
-         content_digest = excluded.content_digest, digest = excluded.digest; "
+         content_digest = excluded.content_digest, digest = excluded.digest, sanitizer = excluded.sanitizer, \
+         source_digest = excluded.source_digest, decision = excluded.decision; "
     };
 }
 
@@ -127,6 +130,27 @@ macro_rules! delete_content {
     };
 }
 
+/// Puts the original of a document, or none, in place of what was there.
+macro_rules! replace_source {
+    () => {
+        "DELETE FROM sources WHERE tenant_id = $1 AND collection_id = $2 AND document_id = $3; \
+         INSERT INTO sources (tenant_id, collection_id, document_id, sealed) \
+         SELECT $1, $2, $3, $23 WHERE $23 IS NOT NULL; "
+    };
+}
+
+macro_rules! insert_passages {
+    () => {
+        "INSERT INTO contents (tenant_id, collection_id, document_id, chunks, vectors) VALUES ($1, $2, $3, $21, $22); "
+    };
+}
+
+macro_rules! insert_quarantine {
+    () => {
+        "INSERT INTO quarantine (tenant_id, collection_id, document_id, reason, source) VALUES ($1, $2, $3, $21, $22); "
+    };
+}
+
 /// Writes a document in place of what was there, in a savepoint of its own.
 ///
 /// All in one call: each call is a round trip to the connection's thread, which costs more than the statement.
@@ -135,30 +159,40 @@ pub(in crate::store) async fn put(
     tenant: &TenantId,
     row: &DocumentRow,
     content: &ContentRow,
+    source: SourceChange<'_>,
 ) -> Result<(), StoreError> {
+    let sql = match (content, source) {
+        (ContentRow::Active { .. }, SourceChange::Stays) => {
+            concat!("SAVEPOINT one; ", delete_content!(), upsert_document!(), insert_passages!(), "RELEASE one")
+        }
+        (ContentRow::Active { .. }, SourceChange::Becomes(_)) => concat!(
+            "SAVEPOINT one; ",
+            delete_content!(),
+            upsert_document!(),
+            insert_passages!(),
+            replace_source!(),
+            "RELEASE one"
+        ),
+        (ContentRow::Quarantined { .. }, SourceChange::Stays) => {
+            concat!("SAVEPOINT one; ", delete_content!(), upsert_document!(), insert_quarantine!(), "RELEASE one")
+        }
+        (ContentRow::Quarantined { .. }, SourceChange::Becomes(_)) => concat!(
+            "SAVEPOINT one; ",
+            delete_content!(),
+            upsert_document!(),
+            insert_quarantine!(),
+            replace_source!(),
+            "RELEASE one"
+        ),
+    };
+    let query = bind_head(sqlx::query(sql), tenant, row);
     let query = match content {
-        ContentRow::Active { chunks, vectors } => {
-            let sql = concat!(
-                "SAVEPOINT one; ",
-                delete_content!(),
-                upsert_document!(),
-                "INSERT INTO contents (tenant_id, collection_id, document_id, chunks, vectors) \
-                 VALUES ($1, $2, $3, $18, $19); ",
-                "RELEASE one"
-            );
-            bind_head(sqlx::query(sql), tenant, row).bind(chunks.as_slice()).bind(vectors.as_slice())
-        }
-        ContentRow::Quarantined { reason, source } => {
-            let sql = concat!(
-                "SAVEPOINT one; ",
-                delete_content!(),
-                upsert_document!(),
-                "INSERT INTO quarantine (tenant_id, collection_id, document_id, reason, source) \
-                 VALUES ($1, $2, $3, $18, $19); ",
-                "RELEASE one"
-            );
-            bind_head(sqlx::query(sql), tenant, row).bind(*reason).bind(source.as_slice())
-        }
+        ContentRow::Active { chunks, vectors } => query.bind(chunks.as_slice()).bind(vectors.as_slice()),
+        ContentRow::Quarantined { reason, source } => query.bind(*reason).bind(source.as_slice()),
+    };
+    let query = match source {
+        SourceChange::Stays => query,
+        SourceChange::Becomes(sealed) => query.bind(sealed),
     };
     query.execute(connection).await?;
     Ok(())
@@ -195,6 +229,9 @@ fn bind_head<'q>(query: Query<'q>, tenant: &'q TenantId, row: &'q DocumentRow) -
         .bind(row.fingerprint.as_slice())
         .bind(row.content_digest.as_slice())
         .bind(row.digest.as_slice())
+        .bind(row.sanitizer.as_deref())
+        .bind(row.source_digest.as_deref())
+        .bind(row.decision.as_deref())
 }
 
 /// Deletes a document.
@@ -205,6 +242,7 @@ pub(in crate::store) async fn delete(
 ) -> Result<(), StoreError> {
     let sql = concat!(
         delete_content!(),
+        "DELETE FROM sources WHERE tenant_id = $1 AND collection_id = $2 AND document_id = $3; ",
         "DELETE FROM documents WHERE tenant_id = $1 AND collection_id = $2 AND document_id = $3"
     );
     sqlx::query(sql)
@@ -252,7 +290,8 @@ pub(in crate::store) async fn each_active(
 ) -> Result<(), StoreError> {
     let mut rows = sqlx::query_as::<_, ActiveRow>(
         "SELECT collection_id, document_id, status, acl, title, uri, metadata, content_hash, ingested_at, ingested_by, \
-         version, findings, removed, fingerprint, content_digest, digest, chunks, vectors \
+         version, findings, removed, fingerprint, content_digest, sanitizer, source_digest, decision, digest, chunks, \
+         vectors \
          FROM documents LEFT JOIN contents USING (tenant_id, collection_id, document_id) \
          WHERE tenant_id = $1 ORDER BY collection_id, document_id",
     )
@@ -339,6 +378,7 @@ pub(in crate::store) async fn delete_all(
     for sql in [
         "DELETE FROM contents WHERE tenant_id = $1 AND collection_id = $2",
         "DELETE FROM quarantine WHERE tenant_id = $1 AND collection_id = $2",
+        "DELETE FROM sources WHERE tenant_id = $1 AND collection_id = $2",
     ] {
         sqlx::query(sql).bind(tenant.as_str()).bind(collection.as_str()).execute(&mut *connection).await?;
     }

@@ -83,6 +83,13 @@ impl Server {
         self.open();
     }
 
+    /// The same, after the test has changed the configuration.
+    pub(crate) fn restart_with(&mut self, configure: impl FnOnce(&mut Config)) {
+        self.stop();
+        configure(&mut self.config);
+        self.open();
+    }
+
     fn open(&mut self) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         // Another stream after each start, or the same key ids would be drawn again.

@@ -37,7 +37,10 @@ fn head(answer: &Answer) -> Vec<(&str, String)> {
 /// A body without what may differ. A revision keeps its length, which must not differ.
 pub(crate) fn masked(body: &str) -> String {
     let mut body = without_nonce(body);
-    for (name, keeps_length) in [("request_id", true), ("revision", true), ("took_ms", false)] {
+    // The digest of the whole answer and the signature follow from what may differ; the digests of results do not.
+    for (name, keeps_length) in
+        [("request_id", true), ("revision", true), ("took_ms", false), ("answer_digest", true), ("signature", true)]
+    {
         body = mask(&body, &format!("\"{name}\":"), keeps_length);
     }
     body

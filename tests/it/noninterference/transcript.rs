@@ -139,6 +139,9 @@ impl<'p> Transcript<'p> {
         if self.roll(3) == 0 {
             form["vector"] = vector(&mut self.dice);
         }
+        if self.roll(12) == 0 {
+            form["signed"] = true.into();
+        }
         let mut ask = Ask::json("POST", "/v1/search".to_owned(), &form);
         ask.demands_revision = self.roll(10) == 0;
         Step::Ask(ask)
@@ -187,7 +190,7 @@ impl<'p> Transcript<'p> {
         let path = document_path(collection, &id);
         let search = |form: &Value| Ask::json("POST", "/v1/search".to_owned(), form);
         let plain = |method: &'static str, path: String| Ask { method, path, ..Ask::default() };
-        Step::Ask(match self.roll(14) {
+        Step::Ask(match self.roll(18) {
             0 => search(&json!({"query": ""})),
             1 => search(&json!({"query": "x", "tenant": "alpha"})),
             2 => search(&json!({"query": "x".repeat(9_000)})),
@@ -200,6 +203,14 @@ impl<'p> Transcript<'p> {
             9 => plain("GET", "/v1/keys".to_owned()),
             10 => plain("GET", "/v1/tenants".to_owned()),
             11 => Ask { header: Some(("ringfence-min-revision", "AAAAAAAA".to_owned())), ..plain("GET", path) },
+            13 => plain("GET", "/v1/quarantine".to_owned()),
+            14 => plain("GET", format!("/v1/quarantine/{collection}/{id}")),
+            15 => Ask::json(
+                "POST",
+                format!("/v1/quarantine/{collection}/{id}/release"),
+                &json!({"content_hash": "blake3:00"}),
+            ),
+            16 => Ask::json("POST", "/v1/reprocess".to_owned(), &json!({"dry_run": true})),
             12 => Ask { header: Some(("if-none-match", "*".to_owned())), ..plain("GET", path) },
             _ => plain("GET", format!("{path}/history")),
         })

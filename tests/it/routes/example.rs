@@ -28,6 +28,8 @@ impl Example {
             ("POST", "/v1/acl:simulate") => {
                 json(json!({"collection": "handbook", "document_id": "d", "acl": {"allow": ["user:ann"]}}))
             }
+            ("POST", "/release" | "/reject") => json(json!({"content_hash": names["quarantine hash"]})),
+            ("POST", "/v1/reprocess") => json(json!({})),
             ("POST", "/v1/tenants") => json(json!({"id": "made", "name": "Made"})),
             ("POST", "/v1/keys") => json(json!({
                 "tenant": "acme", "kind": "user", "name": "new", "subject": "user:new", "scopes": ["search"],
@@ -86,6 +88,8 @@ fn filled(template: &str, names: &BTreeMap<&'static str, String>) -> Option<Stri
                 let owner = template.split('/').nth(number.checked_sub(1)?)?;
                 // `{id}` names a document, a key or a tenant by where it stands.
                 let name = match owner {
+                    "quarantine" => "quarantine collection",
+                    _ if template.starts_with("/v1/quarantine/") => "quarantine document",
                     "keys" => "key",
                     "tenants" => "tenant",
                     "groups" => "group",
