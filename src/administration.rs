@@ -4,14 +4,18 @@
 
 pub mod access;
 pub mod collections;
+pub mod expectations;
 pub mod groups;
 pub mod keys;
+pub mod policies;
+pub mod policy_trials;
 pub mod tenants;
 
 use std::sync::Arc;
 
 use ringfence_indexes::{Engine, TenantId};
 
+use self::policies::PolicyTurns;
 use crate::{
     audit::{Action, Actor, AuditError, AuditEvent, AuditLog},
     authn::{Authenticator, Caller},
@@ -48,6 +52,8 @@ pub struct Administration {
     pub entropy: Arc<Entropy>,
     /// What revisions are sealed with.
     pub master: Arc<MasterKey>,
+    /// Whose policies are being changed: one change of a tenant's at a time.
+    pub policy_turns: PolicyTurns,
 }
 
 /// Why nothing is administered.
@@ -73,6 +79,12 @@ pub enum AdministrationError {
         /// What is wrong there.
         detail: &'static str,
     },
+    /// 422: fields, in words that the request gave rise to.
+    #[error("fields are invalid")]
+    Fields(Vec<(String, String)>),
+    /// 422: permission tests fail with the change, so it was not made.
+    #[error("permission tests fail")]
+    TestsFail(Vec<(String, String)>),
     /// 503 or 507, or what the committer found.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -182,6 +194,7 @@ impl Administration {
             | CommitError::NoDocument
             | CommitError::NoGroup
             | CommitError::NoKey
+            | CommitError::NoPolicy
             | CommitError::NoTenant => AdministrationError::NotFound,
             CommitError::TenantExists => AdministrationError::TenantTaken,
             other => AdministrationError::Commit(other),

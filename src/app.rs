@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-use ringfence_indexes::{Engine, EngineError};
+use ringfence_indexes::{Engine, EngineError, PolicyFault, PolicyName, TenantId};
 use secrecy::SecretString;
 
 use crate::{
@@ -88,6 +88,16 @@ pub enum StartError {
     /// The indexes refuse what the store holds.
     #[error("the database holds what the indexes refuse")]
     Engine(#[from] EngineError),
+    /// A tenant policy that was accepted once is not any more; without it, what it forbids would be open.
+    #[error("the policy `{policy}` of the tenant `{tenant}` {fault}")]
+    Policy {
+        /// Whose.
+        tenant: TenantId,
+        /// Which.
+        policy: PolicyName,
+        /// Why.
+        fault: PolicyFault,
+    },
     /// The first key could not be written.
     #[error("the operator key could not be written")]
     Commit(#[from] CommitError),

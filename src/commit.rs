@@ -6,6 +6,7 @@ mod apply;
 mod document;
 mod effect;
 mod group;
+mod policy;
 mod record;
 mod worker;
 mod write;
@@ -24,7 +25,8 @@ use ringfence_indexes::Engine;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 pub use self::write::{
-    Cause, CommitError, Committed, DocumentBody, DocumentWrite, Expected, Outcome, ReworkWrite, Write, WriteRequest,
+    Cause, CommitError, Committed, DocumentBody, DocumentWrite, Expected, Outcome, PolicyWrite, ReworkWrite, Write,
+    WriteRequest,
 };
 use self::{effect::Derived, group::Groups, worker::Worker};
 use crate::{

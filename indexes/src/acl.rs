@@ -52,11 +52,22 @@ impl Acl {
         attributes: &BTreeMap<String, AttributeValue>,
         now: Timestamp,
     ) -> bool {
-        let matches = |named: &BTreeSet<Principal>| named.iter().any(|principal| principals.contains(principal));
-        matches(&self.allow)
-            && !self.denies(principals)
-            && self.requires_no_more_than(attributes)
-            && self.is_open_at(now)
+        self.allows(principals) && self.permits_if_allowed(principals, attributes, now)
+    }
+
+    /// Whether an entry of `allow` matches.
+    pub(crate) fn allows(&self, principals: &BTreeSet<Principal>) -> bool {
+        self.allow.iter().any(|principal| principals.contains(principal))
+    }
+
+    /// Whether everything but `allow` lets them read: what a tenant policy that permits cannot stand in for.
+    pub(crate) fn permits_if_allowed(
+        &self,
+        principals: &BTreeSet<Principal>,
+        attributes: &BTreeMap<String, AttributeValue>,
+        now: Timestamp,
+    ) -> bool {
+        !self.denies(principals) && self.requires_no_more_than(attributes) && self.is_open_at(now)
     }
 
     /// Whether an entry of `deny` matches.

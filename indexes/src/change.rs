@@ -1,13 +1,14 @@
 //! What the store tells the engine. A list of changes becomes one snapshot.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     acl::Acl,
     collection::Collection,
     document::Document,
-    id::{CollectionId, DocumentId},
+    id::{CollectionId, DocumentId, PolicyName},
     principal::Principal,
+    rules::TenantPolicy,
     standing::{Declarations, Standing},
 };
 
@@ -61,4 +62,10 @@ pub enum Change {
     DeclareAttributes(Declarations),
     /// Whether only users that the directory knows may read.
     RequireKnownUsers(bool),
+    /// Creates or replaces a tenant policy.
+    PutPolicy(Arc<TenantPolicy>),
+    /// Removes a tenant policy.
+    DeletePolicy(PolicyName),
+    /// Says whether tenant policies that permit take part.
+    EnablePermit(bool),
 }

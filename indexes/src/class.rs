@@ -41,7 +41,37 @@ pub(crate) struct ClassIndex {
     collections: HashTrieMapSync<CollectionId, RoaringBitmap>,
     /// The classes whose ACL asks for more than principals.
     conditional: RoaringBitmap,
-    conditions: HashTrieMapSync<u32, Arc<Acl>>,
+    acls: HashTrieMapSync<u32, Arc<Acl>>,
+}
+
+/// Classes by whether the time decides.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sorted {
+    /// Those of all times.
+    pub(crate) always: RoaringBitmap,
+    /// Those with a window, which is not looked at.
+    pub(crate) windowed: RoaringBitmap,
+}
+
+impl Sorted {
+    pub(crate) fn union(&self) -> RoaringBitmap {
+        &self.always | &self.windowed
+    }
+
+    /// Those that are in a set.
+    pub(crate) fn within(&self, set: &RoaringBitmap) -> Self {
+        Self { always: &self.always & set, windowed: &self.windowed & set }
+    }
+
+    /// Those that are not in a set.
+    pub(crate) fn without(&self, set: &RoaringBitmap) -> Self {
+        Self { always: &self.always - set, windowed: &self.windowed - set }
+    }
+
+    pub(crate) fn extend(&mut self, other: &Self) {
+        self.always |= &other.always;
+        self.windowed |= &other.windowed;
+    }
 }
 
 impl Default for ClassIndex {
@@ -53,7 +83,7 @@ impl Default for ClassIndex {
             deny: HashTrieMapSync::new_sync(),
             collections: HashTrieMapSync::new_sync(),
             conditional: RoaringBitmap::new(),
-            conditions: HashTrieMapSync::new_sync(),
+            acls: HashTrieMapSync::new_sync(),
         }
     }
 }
@@ -76,8 +106,8 @@ impl ClassIndex {
         self.ordinals.insert_mut(id, ordinal);
         if acl.has_conditions() {
             self.conditional.insert(ordinal);
-            self.conditions.insert_mut(ordinal, acl.clone());
         }
+        self.acls.insert_mut(ordinal, acl.clone());
         self.mark(collection, acl, |bitmap| {
             bitmap.insert(ordinal);
         });
@@ -107,7 +137,7 @@ impl ClassIndex {
         self.ordinals.remove_mut(&id);
         self.taken.remove(ordinal);
         self.conditional.remove(ordinal);
-        self.conditions.remove_mut(&ordinal);
+        self.acls.remove_mut(&ordinal);
         self.mark(collection, acl, |bitmap| {
             bitmap.remove(ordinal);
         });
@@ -120,49 +150,75 @@ impl ClassIndex {
         mark(&mut self.collections, collection, &change);
     }
 
-    /// The classes of these collections that someone with these principals and attributes may read:
-    /// those of all times, and those with a window, which is not looked at. Each rising.
-    ///
-    /// Decides as [`Acl::permits`] does. The bitmaps stand for its first two conditions, so that a class costs a bit.
-    pub(crate) fn decide<'a>(
-        &self,
-        principals: &BTreeSet<Principal>,
-        attributes: &BTreeMap<String, AttributeValue>,
-        collections: impl Iterator<Item = &'a CollectionId>,
-    ) -> (Vec<u32>, Vec<u32>) {
-        let candidates = self.candidates(principals, collections);
-        let mut always = &candidates - &self.conditional;
-        let mut windowed = Vec::new();
-        for class in &candidates & &self.conditional {
-            let Some(acl) = self.conditions.get(&class) else { continue };
-            if !acl.requires_no_more_than(attributes) {
-                continue;
-            }
-            if acl.has_window() {
-                windowed.push(class);
-            } else {
-                always.insert(class);
-            }
-        }
-        (always.iter().collect(), windowed)
+    /// The classes of a collection.
+    pub(crate) fn of(&self, collection: &CollectionId) -> Option<&RoaringBitmap> {
+        self.collections.get(collection)
+    }
+
+    /// Everybody that an ACL names, some of them twice.
+    pub(crate) fn principals(&self) -> impl Iterator<Item = &Principal> {
+        self.allow.keys().chain(self.deny.keys())
+    }
+
+    /// The ACL of a class.
+    pub(crate) fn acl(&self, class: u32) -> Option<&Arc<Acl>> {
+        self.acls.get(&class)
     }
 
     /// The classes of these collections that allow one of these principals and deny none.
-    fn candidates<'a>(
+    ///
+    /// The bitmaps stand for the first two conditions of [`Acl::permits`], so that a class costs a bit.
+    pub(crate) fn granted<'a>(
         &self,
         principals: &BTreeSet<Principal>,
         collections: impl Iterator<Item = &'a CollectionId>,
     ) -> RoaringBitmap {
-        let named = |index| principals.iter().filter_map(move |principal| HashTrieMapSync::get(index, principal));
-        let allowed = named(&self.allow).fold(RoaringBitmap::new(), |all, one| all | one);
+        let allowed = named(&self.allow, principals).fold(RoaringBitmap::new(), |all, one| all | one);
         // What is allowed is cut down by the rest, so that the classes of others cost nothing.
         let readable = collections.filter_map(|collection| self.collections.get(collection));
         let readable = readable.fold(RoaringBitmap::new(), |all, one| all | (&allowed & one));
-        // A name is denied whoever bears it.
+        self.denied(principals).fold(readable, |left, denied| left - denied)
+    }
+
+    /// The classes of these collections that deny none of these principals, whomever they allow.
+    pub(crate) fn undenied<'a>(
+        &self,
+        principals: &BTreeSet<Principal>,
+        collections: impl Iterator<Item = &'a CollectionId>,
+    ) -> RoaringBitmap {
+        let all = collections.filter_map(|collection| self.collections.get(collection));
+        let all = all.fold(RoaringBitmap::new(), |all, one| all | one);
+        self.denied(principals).fold(all, |left, denied| left - denied)
+    }
+
+    /// The classes that deny each of these principals. A name is denied whoever bears it.
+    fn denied<'a>(&'a self, principals: &'a BTreeSet<Principal>) -> impl Iterator<Item = &'a RoaringBitmap> {
         let borne = principals.iter().filter(|principal| principal.has_generation());
         let by_name = borne.filter_map(|principal| self.deny.get(&principal.name()));
-        named(&self.deny).chain(by_name).fold(readable, |left, denied| left - denied)
+        named(&self.deny, principals).chain(by_name)
     }
+
+    /// Those of these classes whose requirements hold for these attributes.
+    pub(crate) fn sort(&self, classes: &RoaringBitmap, attributes: &BTreeMap<String, AttributeValue>) -> Sorted {
+        let mut sorted = Sorted { always: classes - &self.conditional, windowed: RoaringBitmap::new() };
+        for class in classes & &self.conditional {
+            let Some(acl) = self.acls.get(&class) else { continue };
+            if !acl.requires_no_more_than(attributes) {
+                continue;
+            }
+            let side = if acl.has_window() { &mut sorted.windowed } else { &mut sorted.always };
+            side.insert(class);
+        }
+        sorted
+    }
+}
+
+/// The classes that name each of these principals.
+fn named<'a>(
+    index: &'a HashTrieMapSync<Principal, RoaringBitmap>,
+    principals: &'a BTreeSet<Principal>,
+) -> impl Iterator<Item = &'a RoaringBitmap> {
+    principals.iter().filter_map(|principal| index.get(principal))
 }
 
 /// Changes a bitmap in place where this index alone has it.

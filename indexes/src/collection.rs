@@ -40,6 +40,8 @@ pub struct Collection {
     pub writers: BTreeSet<Principal>,
     /// Where its vectors come from.
     pub vectors: VectorSource,
+    /// How far its authors are trusted, as tenant policies see it: a label, and no licence for anything.
+    pub trust: &'static str,
 }
 
 /// The collections that a request, or the ceiling of a credential, is limited to.

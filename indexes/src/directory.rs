@@ -91,6 +91,12 @@ impl Directory {
         self.standing(name).map_or_else(|| name.clone(), |standing| name.of_generation(standing.generation))
     }
 
+    /// The plain name of a bearer who bears it now.
+    pub(crate) fn named(&self, bearer: &Principal) -> Option<Principal> {
+        let name = bearer.name();
+        (self.bearer(&name) == *bearer).then_some(name)
+    }
+
     /// The attributes that count for somebody: the directory's before the credential's, each only where it is declared to come from and as what it is declared. Where nothing is declared, the credential's counts as it is.
     pub(crate) fn attributes(
         &self,

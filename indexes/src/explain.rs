@@ -1,4 +1,4 @@
-//! Explanations: the policy's decision on one document taken apart, and what another ACL would open and close.
+//! Explanations: the policy's decision on one document taken apart.
 //!
 //! Nothing of a document but its ACL and its size is looked at, and whoever is asked about is only supposed: a supposition has no [`Subject`](crate::Subject) and so reads nothing. [`Acl::permits`] stays the one function that decides; the parts only say why.
 
@@ -6,15 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     acl::{Acl, Requirement, Timestamp},
+    case::Case,
+    collection::Collection,
     directory::Directory,
     engine::Engine,
-    id::{CollectionId, DocumentId, TenantId},
+    id::{CollectionId, DocumentId, PolicyName, TenantId},
+    policy::Policy,
     principal::{AttributeValue, Principal},
-    snapshot::Snapshot,
+    rules::{Effect, Reason, RequestContext},
 };
 
 /// Somebody as they are supposed to be; nobody vouches for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Supposed {
     /// Their name.
     pub name: Principal,
@@ -22,6 +25,8 @@ pub struct Supposed {
     pub groups: BTreeSet<Principal>,
     /// Attributes that their credential would bring.
     pub attributes: BTreeMap<String, AttributeValue>,
+    /// What would be known of their request.
+    pub context: RequestContext,
 }
 
 /// Why somebody may read a document, or may not.
@@ -65,6 +70,10 @@ pub enum Rule {
     NotBefore(Timestamp),
     /// Readable before this moment only.
     ExpiresAt(Timestamp),
+    /// A tenant policy stands in for an entry of `allow`.
+    Permit(PolicyName),
+    /// A tenant policy must not forbid.
+    Forbid(PolicyName),
 }
 
 /// An entry that names the person.
@@ -97,30 +106,8 @@ pub enum Amendment {
     BeginNow,
     /// To let the window end later, or never.
     EndLater,
-}
-
-/// What another ACL of a document would open and close.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Simulation {
-    /// Who could read then, and cannot now.
-    pub opens: BTreeSet<Principal>,
-    /// Who can read now, and could not then.
-    pub closes: BTreeSet<Principal>,
-    /// Those for whom it hangs on attributes that are not known.
-    pub depends_on_attributes: BTreeSet<Principal>,
-    /// How many passages the document has.
-    pub chunk_count: usize,
-    /// The store's revision that was looked at.
-    pub epoch: u64,
-}
-
-/// Whom a simulation looks at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    /// Somebody.
-    pub supposed: Supposed,
-    /// Whether these are all their attributes.
-    pub attributes_known: bool,
+    /// To delete a tenant policy, or to change it so that it leaves this out.
+    LiftPolicy(PolicyName),
 }
 
 impl Engine {
@@ -136,141 +123,25 @@ impl Engine {
     ) -> Option<Explanation> {
         let snapshot = self.snapshot(tenant)?;
         let record = snapshot.document(collection, document)?;
-        let readers = &snapshot.policy.collections.get(collection)?.readers;
-        let ways = Ways::of(&snapshot, supposed);
+        let settings = snapshot.policy.collections.get(collection)?;
         let supposed = supposed.as_known_to(&snapshot.policy.directory);
-        let mut explanation = explain(&ways, readers, &record.acl, &supposed, now);
+        let mut explanation = explain(&snapshot.policy, settings, &record.acl, &supposed, now);
         explanation.epoch = snapshot.epoch;
         Some(explanation)
-    }
-
-    /// What another ACL would open and close for some candidates; `None` where there is no such document.
-    #[must_use]
-    pub fn simulate(
-        &self,
-        tenant: &TenantId,
-        collection: &CollectionId,
-        document: &DocumentId,
-        acl: &Acl,
-        candidates: &[Candidate],
-        now: Timestamp,
-    ) -> Option<Simulation> {
-        let snapshot = self.snapshot(tenant)?;
-        let record = snapshot.document(collection, document)?;
-        let readers = &snapshot.policy.collections.get(collection)?.readers;
-        let (before, after) = (Compared::new(&record.acl), Compared::new(acl));
-        let mut outcome = Outcome::default();
-        for candidate in candidates {
-            let directory = &snapshot.policy.directory;
-            let principals = directory.closure(&candidate.supposed.principals());
-            let candidate = &Candidate { supposed: candidate.supposed.as_known_to(directory), ..candidate.clone() };
-            if !readers.is_disjoint(&principals) {
-                outcome.note(candidate, &principals, (&before, &after), now);
-            }
-        }
-        Some(Simulation {
-            opens: &outcome.after - &outcome.before,
-            closes: &outcome.before - &outcome.after,
-            depends_on_attributes: outcome.unknown,
-            chunk_count: record.chunks.len(),
-            epoch: snapshot.epoch,
-        })
-    }
-
-    /// Everybody that the directory and one document's policy name, in order, and at most so many.
-    ///
-    /// Other documents' ACLs are left out: whoever asks may not know of those documents.
-    #[must_use]
-    pub fn named_principals(
-        &self,
-        tenant: &TenantId,
-        collection: &CollectionId,
-        document: &DocumentId,
-        limit: usize,
-    ) -> BTreeSet<Principal> {
-        let Some(snapshot) = self.snapshot(tenant) else { return BTreeSet::new() };
-        let mut named = BTreeSet::from([Principal::everyone()]);
-        // Who bore a name before is nobody now.
-        let bearer = |principal: &Principal| {
-            let name = principal.name();
-            (snapshot.policy.directory.bearer(&name) == *principal).then_some(name)
-        };
-        if let Some(record) = snapshot.document(collection, document) {
-            named.extend(record.acl.allow.iter().filter_map(bearer));
-            named.extend(record.acl.deny.iter().cloned());
-        }
-        if let Some(settings) = snapshot.policy.collections.get(collection) {
-            named.extend(settings.readers.iter().chain(&settings.writers).filter_map(bearer));
-        }
-        named.extend(snapshot.policy.directory.principals());
-        while named.len() > limit {
-            named.pop_last();
-        }
-        named
     }
 }
 
 impl Supposed {
     /// Name, groups and `everyone`, as a verified subject has them.
-    fn principals(&self) -> BTreeSet<Principal> {
+    pub(crate) fn principals(&self) -> BTreeSet<Principal> {
         let own = [self.name.clone(), Principal::everyone()];
         self.groups.iter().cloned().chain(own).collect()
     }
 
     /// The same with the attributes that count.
-    fn as_known_to(&self, directory: &Directory) -> Self {
+    pub(crate) fn as_known_to(&self, directory: &Directory) -> Self {
         let attributes = directory.attributes(&self.principals(), &self.attributes, None);
         Self { attributes, ..self.clone() }
-    }
-}
-
-/// Who can read before and after a change. Of somebody with several credentials, one is enough.
-#[derive(Default)]
-struct Outcome {
-    before: BTreeSet<Principal>,
-    after: BTreeSet<Principal>,
-    unknown: BTreeSet<Principal>,
-}
-
-impl Outcome {
-    fn note(
-        &mut self,
-        candidate: &Candidate,
-        principals: &BTreeSet<Principal>,
-        (before, after): (&Compared, &Compared),
-        now: Timestamp,
-    ) {
-        let Supposed { name, attributes, .. } = &candidate.supposed;
-        if !candidate.attributes_known {
-            let would = |compared: &Compared| compared.bare.permits(principals, attributes, now);
-            let hangs = |compared: &Compared| would(compared) && !compared.acl.require.is_empty();
-            // Where the same is required before and after, it makes no difference.
-            if would(before) && would(after) && before.acl.require == after.acl.require {
-                return;
-            }
-            if hangs(before) || hangs(after) {
-                self.unknown.insert(name.clone());
-                return;
-            }
-        }
-        if before.acl.permits(principals, attributes, now) {
-            self.before.insert(name.clone());
-        }
-        if after.acl.permits(principals, attributes, now) {
-            self.after.insert(name.clone());
-        }
-    }
-}
-
-/// An ACL, and the same without its requirements.
-struct Compared<'a> {
-    acl: &'a Acl,
-    bare: Acl,
-}
-
-impl<'a> Compared<'a> {
-    fn new(acl: &'a Acl) -> Self {
-        Self { acl, bare: Acl { require: BTreeSet::new(), ..acl.clone() } }
     }
 }
 
@@ -284,14 +155,13 @@ struct Ways {
 }
 
 impl Ways {
-    fn of(snapshot: &Snapshot, supposed: &Supposed) -> Self {
-        let directory = &snapshot.policy.directory;
+    fn of(policy: &Policy, supposed: &Supposed) -> Self {
         let own = supposed.principals();
         Self {
             name: supposed.name.clone(),
-            is_admitted: directory.admits(&supposed.name),
-            principals: directory.closure_of_bearers(&own),
-            from: directory.ways(&own),
+            is_admitted: policy.directory.admits(&supposed.name),
+            principals: policy.directory.closure_of_bearers(&own),
+            from: policy.directory.ways(&own),
         }
     }
 
@@ -323,41 +193,59 @@ impl Ways {
     }
 }
 
-fn explain(ways: &Ways, readers: &BTreeSet<Principal>, acl: &Acl, supposed: &Supposed, now: Timestamp) -> Explanation {
-    let checks = checks(ways, readers, acl, supposed, now);
-    let readable = ways.is_admitted
-        && !readers.is_disjoint(&ways.principals)
-        && acl.permits(&ways.principals, &supposed.attributes, now);
+fn explain(policy: &Policy, settings: &Collection, acl: &Acl, supposed: &Supposed, now: Timestamp) -> Explanation {
+    let ways = Ways::of(policy, supposed);
+    let Supposed { attributes, context, .. } = supposed;
+    let case = Case { policy, settings, principals: &ways.principals, attributes, context, now };
+    let reasons = case.reasons(acl);
+    let checks = checks(&ways, settings, acl, &reasons, supposed, now);
+    let readable = ways.is_admitted && case.permits_for(acl, &reasons);
     debug_assert_eq!(readable, checks.iter().all(|check| check.holds), "the parts decide as the policy does");
-    let flip = if readable { vec![closing(acl, ways)] } else { opening(&checks, &supposed.name) };
+    let flip =
+        if readable { vec![closing(acl, &ways, policy.rules.may_permit())] } else { opening(&checks, &supposed.name) };
     Explanation { readable, checks, flip, epoch: 0 }
 }
 
-fn checks(ways: &Ways, readers: &BTreeSet<Principal>, acl: &Acl, supposed: &Supposed, now: Timestamp) -> Vec<Check> {
+fn checks(
+    ways: &Ways,
+    settings: &Collection,
+    acl: &Acl,
+    reasons: &BTreeSet<Reason>,
+    supposed: &Supposed,
+    now: Timestamp,
+) -> Vec<Check> {
     let named = |rule: Rule, named: &BTreeSet<Principal>| {
         let matches = if rule == Rule::Deny { ways.matches_by_name(named) } else { ways.matches(named) };
         let holds = matches.is_empty() == (rule == Rule::Deny);
         Check { rule, holds, matches }
     };
     let plain = |rule: Rule, holds: bool| Check { rule, holds, matches: Vec::new() };
+    let by = |effect: Effect| reasons.iter().filter(move |reason| reason.effect == effect);
     let mut checks = Vec::new();
     if !ways.is_admitted {
         checks.push(plain(Rule::Directory, false));
     }
-    checks.extend([named(Rule::Readers, readers), named(Rule::Deny, &acl.deny), named(Rule::Allow, &acl.allow)]);
+    checks.extend([named(Rule::Readers, &settings.readers), named(Rule::Deny, &acl.deny)]);
+    let allow = named(Rule::Allow, &acl.allow);
+    match by(Effect::Permit).next().filter(|_| !allow.holds) {
+        Some(permit) => checks.push(plain(Rule::Permit(permit.policy.clone()), true)),
+        None => checks.push(allow),
+    }
     for requirement in &acl.require {
         checks.push(plain(Rule::Require(requirement.clone()), requirement.holds(&supposed.attributes)));
     }
     checks.extend(acl.not_before.map(|start| plain(Rule::NotBefore(start), start <= now)));
     checks.extend(acl.expires_at.map(|end| plain(Rule::ExpiresAt(end), now < end)));
+    checks.extend(by(Effect::Forbid).map(|forbid| plain(Rule::Forbid(forbid.policy.clone()), false)));
     checks
 }
 
 /// One change that closes a document to somebody, and to as few others as can be.
-fn closing(acl: &Acl, ways: &Ways) -> Amendment {
+fn closing(acl: &Acl, ways: &Ways, may_permit: bool) -> Amendment {
     let matched = ways.matches(&acl.allow);
     let alone = matched.len() == 1 && matched[0].entry == ways.name && ways.name != Principal::everyone();
-    if alone { Amendment::RemoveAllow(ways.name.clone()) } else { Amendment::AddDeny(ways.name.clone()) }
+    // Where a tenant policy may stand in for `allow`, only `deny` is sure to close.
+    if alone && !may_permit { Amendment::RemoveAllow(ways.name.clone()) } else { Amendment::AddDeny(ways.name.clone()) }
 }
 
 /// The changes that open a document to somebody: one for each condition that fails, and for each entry that denies.
@@ -374,20 +262,23 @@ fn opening(checks: &[Check], name: &Principal) -> Vec<Amendment> {
             Rule::Require(requirement) => amendments.push(Amendment::Satisfy(requirement.clone())),
             Rule::NotBefore(_) => amendments.push(Amendment::BeginNow),
             Rule::ExpiresAt(_) => amendments.push(Amendment::EndLater),
+            Rule::Forbid(policy) => amendments.push(Amendment::LiftPolicy(policy.clone())),
+            // It is told only where it holds.
+            Rule::Permit(_) => {}
         }
     }
     amendments
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, prop_assert_ne, proptest};
 
     use super::*;
-    use crate::acl::Condition;
+    use crate::{acl::Condition, collection::VectorSource};
 
     const NAMES: [&str; 8] = ["user:a", "user:b", "group:x", "group:y", "group:z", "role:r", "service:s", "everyone"];
-    const NOW: Timestamp = Timestamp(15);
+    pub(crate) const NOW: Timestamp = Timestamp(15);
 
     fn principal(index: usize) -> Principal {
         Principal::new(NAMES[index]).unwrap()
@@ -406,14 +297,14 @@ mod tests {
         prop::collection::btree_set(one, 0..3)
     }
 
-    fn acls() -> impl Strategy<Value = Acl> {
+    pub(crate) fn acls() -> impl Strategy<Value = Acl> {
         let edge = || prop::option::of((10..20_i64).prop_map(Timestamp));
         (names(), names(), requirements(), edge(), edge()).prop_map(|(allow, deny, require, not_before, expires_at)| {
             Acl { allow, deny, require, not_before, expires_at }
         })
     }
 
-    fn supposed() -> impl Strategy<Value = Supposed> {
+    pub(crate) fn supposed() -> impl Strategy<Value = Supposed> {
         let value = (0..3_u8, 0..3_i64).prop_map(|(kind, value)| match kind {
             0 => AttributeValue::Integer(value),
             1 => AttributeValue::Text("eu".to_owned()),
@@ -425,7 +316,18 @@ mod tests {
             name: principal(name),
             groups,
             attributes,
+            context: RequestContext::default(),
         })
+    }
+
+    pub(crate) fn settings(readers: &BTreeSet<Principal>) -> Collection {
+        Collection {
+            id: CollectionId::new("c").unwrap(),
+            readers: readers.clone(),
+            writers: BTreeSet::new(),
+            vectors: VectorSource::Builtin { dimensions: 1 },
+            trust: "untrusted",
+        }
     }
 
     fn directories() -> impl Strategy<Value = Directory> {
@@ -450,6 +352,7 @@ mod tests {
                 Amendment::Satisfy(requirement) => drop(acl.require.remove(&requirement)),
                 Amendment::BeginNow => acl.not_before = Some(NOW),
                 Amendment::EndLater => acl.expires_at = None,
+                Amendment::LiftPolicy(_) => unreachable!("there is no tenant policy"),
             }
         }
         (readers, acl)
@@ -462,16 +365,13 @@ mod tests {
         fn an_explanation_agrees_with_the_policy_and_its_change_flips_it(
             readers in names(), acl in acls(), supposed in supposed(), directory in directories(),
         ) {
-            let mut snapshot = Snapshot::empty([0; 32], 0);
-            let mut policy = (*snapshot.policy).clone();
+            let mut policy = Policy::empty();
             policy.directory = directory;
-            snapshot.policy = policy.into();
-            let ways = Ways::of(&snapshot, &supposed);
-            let principals = snapshot.policy.directory.closure(&supposed.principals());
+            let principals = policy.directory.closure(&supposed.principals());
             let permits = |readers: &BTreeSet<Principal>, acl: &Acl| {
                 !readers.is_disjoint(&principals) && acl.permits(&principals, &supposed.attributes, NOW)
             };
-            let explanation = explain(&ways, &readers, &acl, &supposed, NOW);
+            let explanation = explain(&policy, &settings(&readers), &acl, &supposed, NOW);
             prop_assert_eq!(explanation.readable, permits(&readers, &acl));
             prop_assert_eq!(explanation.readable, explanation.checks.iter().all(|check| check.holds));
             for found in explanation.checks.iter().flat_map(|check| &check.matches) {
@@ -479,7 +379,7 @@ mod tests {
                 prop_assert_eq!(found.path.last(), Some(&found.entry));
                 let mut steps = found.path.windows(2);
                 prop_assert!(steps.all(|step| supposed.principals().contains(&step[1])
-                    || snapshot.policy.directory.closure(&[step[0].clone()].into()).contains(&step[1])));
+                    || policy.directory.closure(&[step[0].clone()].into()).contains(&step[1])));
             }
             let (flipped_readers, flipped) = amended(&readers, &acl, &explanation.flip);
             prop_assert_ne!(permits(&flipped_readers, &flipped), explanation.readable, "{:?}", explanation.flip);
@@ -488,26 +388,6 @@ mod tests {
                 fewer.remove(left_out);
                 let (some_readers, some) = amended(&readers, &acl, &fewer);
                 prop_assert_eq!(permits(&some_readers, &some), explanation.readable, "without one it does not flip");
-            }
-        }
-
-        #[test]
-        fn a_simulation_compares_two_decisions(
-            before in acls(), after in acls(), supposed in supposed(), known in any::<bool>(),
-        ) {
-            let principals = supposed.principals();
-            let candidate = Candidate { supposed: supposed.clone(), attributes_known: known };
-            let mut outcome = Outcome::default();
-            outcome.note(&candidate, &principals, (&Compared::new(&before), &Compared::new(&after)), NOW);
-            let permits = |acl: &Acl| acl.permits(&principals, &supposed.attributes, NOW);
-            let found = (!outcome.before.is_empty(), !outcome.after.is_empty());
-            if known || (before.require.is_empty() && after.require.is_empty()) {
-                prop_assert!(outcome.unknown.is_empty());
-                let stays = permits(&before) && permits(&after);
-                prop_assert!(found == (permits(&before), permits(&after)) || stays);
-            } else if outcome.unknown.is_empty() && before.require != after.require {
-                // What is told without knowing the attributes holds whatever they are.
-                prop_assert_eq!(found, (permits(&before), permits(&after)));
             }
         }
     }

@@ -51,6 +51,11 @@ text_id!(
     check_name
 );
 text_id!(
+    /// The name of a tenant policy.
+    PolicyName,
+    check_name
+);
+text_id!(
     /// The client's name for a document, unique in its collection.
     DocumentId,
     check_document_id

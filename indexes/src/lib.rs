@@ -4,13 +4,16 @@
 //! No HTTP, tokens or SQL: the server owns those.
 
 mod acl;
+mod case;
 mod change;
 mod class;
 mod collection;
 mod directory;
 mod document;
+mod dry_run;
 mod engine;
 mod error;
+mod expectation;
 mod explain;
 mod filter;
 mod fusion;
@@ -22,9 +25,11 @@ mod options;
 mod partition;
 mod policy;
 mod principal;
+mod rules;
 mod scope;
 mod search;
 mod segment;
+mod simulate;
 mod sketch;
 mod snapshot;
 mod standing;
@@ -35,14 +40,20 @@ pub use acl::{Acl, Condition, Requirement, Timestamp};
 pub use change::Change;
 pub use collection::{Collection, Selection, VectorSource};
 pub use document::{ChunkRecord, Document, DocumentChunk, DocumentInfo, DocumentRecord, DocumentView};
+pub use dry_run::{Difference, DryRun};
 pub use engine::Engine;
 pub use error::{EngineError, InvalidName};
-pub use explain::{Amendment, Candidate, Check, Explanation, Match, Rule, Simulation, Supposed};
+pub use expectation::{Expectation, Target, Unmet};
+pub use explain::{Amendment, Check, Explanation, Match, Rule, Supposed};
 pub use filter::{Filter, InvalidFilter};
-pub use id::{ChunkId, CollectionId, DocumentId, TenantId};
+pub use id::{ChunkId, CollectionId, DocumentId, PolicyName, TenantId};
 pub use options::EngineOptions;
 pub use principal::{AttributeSource, AttributeValue, Principal, PrincipalKind, Subject};
+pub use rules::{
+    Effect, POLICIES_MAX, POLICY_BYTES_MAX, POLICY_SCHEMA, PolicyFault, RequestContext, Ruleset, TenantPolicy,
+};
 pub use scope::Scope;
 pub use search::{Hit, Mode, SearchRequest};
+pub use simulate::{Candidate, Simulation};
 pub use standing::{AttributeType, Declaration, Declarations, Names, Standing};
 pub use vector::{DIMENSIONS_MAX, Vector};

@@ -1,4 +1,4 @@
-//! What decides who reads what: the collections, classes and groups of a snapshot.
+//! What decides who reads what: the collections, classes, groups and tenant policies of a snapshot.
 //!
 //! It changes less often than the documents, so snapshots share it, and a decision is kept with the policy it follows from.
 
@@ -7,15 +7,19 @@ use std::{
     sync::Arc,
 };
 
+use roaring::RoaringBitmap;
 use rpds::{HashTrieMapSync, HashTrieSetSync, RedBlackTreeMapSync};
 
 use crate::{
-    class::ClassIndex,
+    acl::Timestamp,
+    class::{ClassIndex, Sorted},
     collection::{Collection, Selection},
     directory::Directory,
+    explain::Supposed,
     id::CollectionId,
     memory::{Memory, ReaderKey},
     principal::{AttributeValue, Principal, Subject},
+    rules::{Contextual, Question, RequestContext, Ruleset},
 };
 
 /// A memory may weigh this much, and as much again for each class as [`WEIGHT_PER_CLASS`] says:
@@ -31,10 +35,11 @@ pub(crate) struct Policy {
     readers: HashTrieMapSync<Principal, HashTrieSetSync<CollectionId>>,
     pub(crate) classes: ClassIndex,
     pub(crate) directory: Directory,
+    pub(crate) rules: Ruleset,
     decisions: Memory<Decision>,
 }
 
-/// What was decided for a reader, whatever the time.
+/// What was decided for a reader, whatever the time and the request.
 #[derive(Debug)]
 pub(crate) struct Decision {
     /// The reader's principals with all their groups.
@@ -47,16 +52,18 @@ pub(crate) struct Decision {
     pub(crate) always: Vec<u32>,
     /// The classes that the reader may read while their window is open, rising.
     pub(crate) windowed: Vec<u32>,
+    /// The classes that the reader may read where a tenant policy permits the request, while their window is open, rising.
+    pub(crate) permittable: Vec<u32>,
+    /// The tenant policies that look at the request, and have the last word on all of these.
+    pub(crate) contextual: Option<Contextual>,
 }
 
 impl Decision {
     /// How much memory it takes, in entries.
     pub(crate) fn weight(&self) -> usize {
-        16 + self.principals.len()
-            + self.attributes.len()
-            + self.collections.len()
-            + self.always.len()
-            + self.windowed.len()
+        let classes = self.always.len() + self.windowed.len() + self.permittable.len();
+        let contextual = self.contextual.as_ref().map_or(0, Contextual::weight);
+        16 + self.principals.len() + self.attributes.len() + self.collections.len() + classes + contextual
     }
 }
 
@@ -67,6 +74,7 @@ impl Policy {
             readers: HashTrieMapSync::new_sync(),
             classes: ClassIndex::default(),
             directory: Directory::default(),
+            rules: Ruleset::default(),
             decisions: Memory::default(),
         }
     }
@@ -86,12 +94,80 @@ impl Policy {
             false => self.directory.closure(subject.principals()),
         };
         let attributes = self.directory.attributes(subject.principals(), subject.attributes(), Some(subject.source()));
-        let mut collections = self.readable_collections(&principals);
-        collections.retain(|id, _| selection.contains(id));
-        let (always, windowed) = self.classes.decide(&principals, &attributes, collections.keys());
-        let decision = Arc::new(Decision { principals, attributes, collections, always, windowed });
+        let decision = Arc::new(self.work_out(principals, attributes, selection));
         self.decisions.keep(reader, decision.clone(), decision.weight(), self.memory_limit());
         decision
+    }
+
+    /// What somebody with these principals, nested groups included, may read.
+    ///
+    /// Decides as [`Acl::permits`](crate::acl::Acl::permits) does and the tenant's policies narrow it, or widen it where the tenant has enabled that.
+    pub(crate) fn work_out(
+        &self,
+        principals: BTreeSet<Principal>,
+        attributes: BTreeMap<String, AttributeValue>,
+        selection: &Selection,
+    ) -> Decision {
+        let mut collections = self.readable_collections(&principals);
+        collections.retain(|id, _| selection.contains(id));
+        let granted = self.classes.granted(&principals, collections.keys());
+        let mut readable = self.classes.sort(&granted, &attributes);
+        let (mut permittable, mut contextual) = (Sorted::default(), None);
+        if !self.rules.is_idle() {
+            if self.rules.may_permit() {
+                let others = self.classes.undenied(&principals, collections.keys()) - &granted;
+                permittable = self.classes.sort(&others, &attributes);
+            }
+            match self.rules.reader(&principals, &attributes) {
+                Some(reader) => {
+                    let asked = &readable.union() | &permittable.union();
+                    let question =
+                        Question { reader: &reader, collections: &collections, classes: &self.classes, asked: &asked };
+                    let verdict = self.rules.judge(&question);
+                    readable.extend(&permittable.within(&verdict.permitted));
+                    readable = readable.without(&verdict.forbidden);
+                    permittable = permittable.without(&(&verdict.forbidden | &verdict.permitted));
+                    let asked = &readable.union() | &permittable.union();
+                    contextual = self.rules.contextual(&Question { asked: &asked, ..question });
+                }
+                // Somebody whom the policies cannot be asked about reads nothing.
+                None => (readable, permittable) = Default::default(),
+            }
+        }
+        if contextual.is_none() {
+            permittable = Sorted::default();
+        }
+        let rising = |classes: &RoaringBitmap| classes.iter().collect::<Vec<u32>>();
+        let (always, windowed) = (rising(&readable.always), rising(&readable.windowed));
+        let permittable = rising(&permittable.union());
+        Decision { principals, attributes, collections, always, windowed, permittable, contextual }
+    }
+
+    /// What somebody who is only supposed may read.
+    pub(crate) fn suppose(&self, supposed: &Supposed, selection: &Selection) -> Decision {
+        let attributes = supposed.as_known_to(&self.directory).attributes;
+        self.work_out(self.directory.closure(&supposed.principals()), attributes, selection)
+    }
+
+    /// The same with other tenant policies, or as it is; nothing is remembered.
+    pub(crate) fn with_rules(&self, rules: Option<&Ruleset>) -> Self {
+        let mut policy = self.clone();
+        if let Some(rules) = rules {
+            policy.rules = rules.clone();
+        }
+        policy
+    }
+
+    /// The classes that a decision opens at a moment, to a request.
+    pub(crate) fn readable_at(&self, decision: &Decision, context: &RequestContext, now: Timestamp) -> RoaringBitmap {
+        let verdict = decision.contextual.as_ref().map(|contextual| contextual.judge(context, now));
+        let verdict = verdict.unwrap_or_default();
+        let is_open = |class: &u32| self.classes.acl(*class).is_some_and(|acl| acl.is_open_at(now));
+        let windowed = decision.windowed.iter().filter(|class| is_open(class));
+        let permitted = decision.permittable.iter().filter(|class| is_open(class));
+        let permitted = permitted.filter(|class| verdict.permitted.contains(**class));
+        let all: RoaringBitmap = decision.always.iter().chain(windowed).chain(permitted).copied().collect();
+        all - verdict.forbidden
     }
 
     /// The collections that name one of these principals as a reader.

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{error::InvalidName, id::TenantId};
+use crate::{error::InvalidName, id::TenantId, rules::RequestContext};
 
 /// The longest principal in bytes, prefix included.
 const PRINCIPAL_BYTES_MAX: usize = 256;
@@ -177,6 +177,7 @@ pub struct Subject {
     /// Whether its principals are all it has.
     is_closed: bool,
     source: AttributeSource,
+    context: RequestContext,
 }
 
 impl Subject {
@@ -187,7 +188,8 @@ impl Subject {
         principals: BTreeSet<Principal>,
         attributes: BTreeMap<String, AttributeValue>,
     ) -> Self {
-        Self { tenant, principals, attributes, is_closed: false, source: AttributeSource::Claims }
+        let context = RequestContext { purpose: None, network: None };
+        Self { tenant, principals, attributes, is_closed: false, source: AttributeSource::Claims, context }
     }
 
     /// The same subject, whose groups its issuer alone names: the directory adds none.
@@ -212,6 +214,18 @@ impl Subject {
     #[must_use]
     pub const fn source(&self) -> AttributeSource {
         self.source
+    }
+
+    /// The same subject in a request of this purpose, from this address.
+    #[must_use]
+    pub fn in_context(self, context: RequestContext) -> Self {
+        Self { context, ..self }
+    }
+
+    /// What is known of the request: tenant policies may look at it.
+    #[must_use]
+    pub const fn context(&self) -> &RequestContext {
+        &self.context
     }
 
     /// The tenant.

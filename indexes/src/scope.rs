@@ -17,10 +17,11 @@ use crate::{
     graph::ClassGraph,
     id::{CollectionId, DocumentId},
     partition::Partition,
+    policy::Decision,
     principal::Subject,
     search::{Hit, SearchRequest},
     segment::LiveSegment,
-    snapshot::{Readable, Snapshot},
+    snapshot::{Readable, Segments, Snapshot},
 };
 
 /// The partitions of one snapshot that one subject may read.
@@ -32,37 +33,72 @@ use crate::{
 /// ```
 pub struct Scope {
     snapshot: Arc<Snapshot>,
-    /// What the subject may read whatever the time; shared with other scopes of the same reader.
+    /// What the subject may read whatever the time and the request; shared with other scopes of the same reader.
     readable: Arc<Readable>,
-    /// The classes with a window that is open now, rising.
-    open: Vec<(u32, Arc<Partition>)>,
+    /// The classes that may be read now, rising.
+    now: Now,
     selection: Selection,
+}
+
+/// Classes with their partitions, rising.
+type Classes = [(u32, Arc<Partition>)];
+
+/// What the time and the request make of what a subject may read.
+enum Now {
+    /// Everything of all times, and these classes whose window is open.
+    Open(Vec<(u32, Arc<Partition>)>),
+    /// These classes alone: a tenant policy looked at the request.
+    Only(Vec<(u32, Arc<Partition>)>),
 }
 
 impl Scope {
     pub(crate) fn resolve(snapshot: Arc<Snapshot>, subject: &Subject, selection: &Selection, now: Timestamp) -> Self {
         let readable = snapshot.readable(subject, selection);
         let is_open = |(_, partition): &&(u32, Arc<Partition>)| partition.acl.is_open_at(now);
-        let open = readable.windowed.iter().filter(is_open).cloned().collect();
-        let scope = Self { snapshot, readable, open, selection: selection.clone() };
+        let scope_now = match &readable.decision.contextual {
+            None => Now::Open(readable.windowed.iter().filter(is_open).cloned().collect()),
+            Some(contextual) => {
+                let verdict = contextual.judge(subject.context(), now);
+                let own = readable.always.iter().chain(readable.windowed.iter().filter(is_open));
+                let permitted = readable.permittable.iter().filter(is_open);
+                let permitted = permitted.filter(|(class, _)| verdict.permitted.contains(*class));
+                let mut only: Vec<_> =
+                    own.chain(permitted).filter(|(class, _)| !verdict.forbidden.contains(*class)).cloned().collect();
+                only.sort_unstable_by_key(|(class, _)| *class);
+                Now::Only(only)
+            }
+        };
+        let scope = Self { snapshot, readable, now: scope_now, selection: selection.clone() };
         debug_assert!(
             scope.partitions().all(|partition| {
-                let decision = &scope.readable.decision;
-                partition.acl.permits(&decision.principals, &decision.attributes, now)
-                    && decision.collections.contains_key(&partition.collection)
+                let Decision { principals, attributes, collections, .. } = &*scope.readable.decision;
+                let may_permit = scope.snapshot.policy.rules.may_permit();
+                partition.acl.permits_if_allowed(principals, attributes, now)
+                    && (may_permit || partition.acl.permits(principals, attributes, now))
+                    && collections.contains_key(&partition.collection)
             }),
             "the index of classes decides as the policy does"
         );
         scope
     }
 
+    /// The classes of all times, where nothing of the request narrows them, and those beside them.
+    fn classes(&self) -> (&Classes, &Classes) {
+        match &self.now {
+            Now::Open(open) => (&self.readable.always, open),
+            Now::Only(only) => (&[], only),
+        }
+    }
+
     fn partitions(&self) -> impl Iterator<Item = &Arc<Partition>> {
-        self.readable.always.iter().chain(&self.open).map(|(_, partition)| partition)
+        let (always, now) = self.classes();
+        always.iter().chain(now).map(|(_, partition)| partition)
     }
 
     fn holds(&self, class: u32) -> bool {
-        let has = |classes: &[(u32, Arc<Partition>)]| classes.binary_search_by_key(&class, |(class, _)| *class).is_ok();
-        has(&self.readable.always) || has(&self.open)
+        let has = |classes: &Classes| classes.binary_search_by_key(&class, |(class, _)| *class).is_ok();
+        let (always, now) = self.classes();
+        has(always) || has(now)
     }
 
     fn collections(&self) -> &BTreeMap<CollectionId, Arc<Collection>> {
@@ -100,9 +136,13 @@ impl Scope {
     /// # Errors
     /// None today: a query that means nothing finds nothing.
     pub fn search(&self, request: &SearchRequest<'_>) -> Result<Vec<Hit>, EngineError> {
-        let (always, open) = (self.readable.segments(), self.readable.segments_of(&self.open));
-        let segments: Vec<&LiveSegment> = always.segments.iter().chain(&open.segments).collect();
-        let sources: Vec<_> = always.sources.iter().chain(&open.sources).copied().collect();
+        let nothing = Segments::default();
+        let (always, now) = match &self.now {
+            Now::Open(open) => (self.readable.segments(), self.readable.segments_of(open)),
+            Now::Only(only) => (&nothing, self.readable.segments_of(only)),
+        };
+        let segments: Vec<&LiveSegment> = always.segments.iter().chain(&now.segments).collect();
+        let sources: Vec<_> = always.sources.iter().chain(&now.sources).copied().collect();
         // Asked anew each time: a graph may have been built since.
         let graphs: Vec<&ClassGraph> =
             self.partitions().filter_map(|partition| partition.graph()).map(|graph| &**graph).collect();

@@ -34,6 +34,8 @@ pub(crate) struct Readable {
     pub(crate) decision: Arc<Decision>,
     pub(crate) always: Vec<(u32, Arc<Partition>)>,
     pub(crate) windowed: Vec<(u32, Arc<Partition>)>,
+    /// Those that a tenant policy may permit for a request.
+    pub(crate) permittable: Vec<(u32, Arc<Partition>)>,
     segments: OnceLock<Segments>,
 }
 
@@ -73,8 +75,9 @@ impl Snapshot {
             found.collect::<Vec<_>>()
         };
         let (always, windowed) = (partitions(&decision.always), partitions(&decision.windowed));
+        let permittable = partitions(&decision.permittable);
         let weight = 2 * decision.weight();
-        let readable = Arc::new(Readable { decision, always, windowed, segments: OnceLock::new() });
+        let readable = Arc::new(Readable { decision, always, windowed, permittable, segments: OnceLock::new() });
         self.readable.keep(reader, readable.clone(), weight, self.policy.memory_limit());
         readable
     }

@@ -18,6 +18,7 @@ use crate::{
     options::EngineOptions,
     partition::{Partition, Touched},
     policy::Policy,
+    rules::Ruleset,
     sketch::Sketch,
     snapshot::{Documents, Snapshot},
 };
@@ -57,8 +58,16 @@ impl Writer {
             Change::PutStanding { name, standing } => self.policy().directory.put_standing(name, standing),
             Change::DeclareAttributes(declarations) => self.policy().directory.declare(declarations),
             Change::RequireKnownUsers(required) => self.policy().directory.require_known_users(required),
+            Change::PutPolicy(policy) => self.change_rules(|rules| rules.with(policy)),
+            Change::DeletePolicy(name) => self.change_rules(|rules| rules.without(&name)),
+            Change::EnablePermit(enabled) => self.change_rules(|rules| rules.permitting(enabled)),
         }
         Ok(())
+    }
+
+    fn change_rules(&mut self, change: impl FnOnce(&Ruleset) -> Ruleset) {
+        let policy = self.policy();
+        policy.rules = change(&policy.rules);
     }
 
     fn put_collection(&mut self, collection: Collection) -> Result<(), EngineError> {

@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_indexes::{
-    Acl, Candidate, CollectionId, DocumentId, Explanation, Principal, PrincipalKind, Simulation, Supposed, TenantId,
+    Acl, Candidate, CollectionId, DocumentId, Explanation, Principal, PrincipalKind, RequestContext, Simulation,
+    Supposed, TenantId,
 };
 
 use super::{Administration, AdministrationError};
@@ -96,18 +97,24 @@ impl Administration {
         let mut candidates = Vec::new();
         for key in &keys {
             let Some(name) = key.subject.clone() else { continue };
-            let supposed = Supposed { name, groups: key.groups.clone(), attributes: key.attributes.clone() };
+            let (groups, attributes) = (key.groups.clone(), key.attributes.clone());
+            let supposed = Supposed { name, groups, attributes, context: RequestContext::default() };
             candidates.push(Candidate { supposed, attributes_known: true });
         }
         let with_keys: BTreeSet<_> = keys.iter().filter_map(|key| key.subject.clone()).collect();
         for name in named.difference(&with_keys) {
-            let supposed = Supposed { name: name.clone(), groups: BTreeSet::new(), attributes: BTreeMap::new() };
+            let supposed = Supposed {
+                name: name.clone(),
+                groups: BTreeSet::new(),
+                attributes: BTreeMap::new(),
+                context: RequestContext::default(),
+            };
             candidates.push(Candidate { supposed, attributes_known: false });
         }
         candidates
     }
 
-    fn seal(&self, tenant: &TenantId, epoch: u64) -> String {
+    pub(super) fn seal(&self, tenant: &TenantId, epoch: u64) -> String {
         TenantKeys::derive(&self.master, tenant).sealer().seal_revision(epoch, &self.entropy)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringfence_indexes::{Change, Document, Engine, TenantId};
+use ringfence_indexes::{Change, Document, Engine, TenantId, TenantPolicy};
 
 use super::StartError;
 use crate::{
@@ -51,6 +51,7 @@ async fn replay_tenant(
         catalog.put_collection(&tenant, collection);
     }
     changes.extend(groups(store, &tenant).await?);
+    changes.extend(policies(store, &tenant).await?);
     engine.apply(&tenant, revision, changes)?;
     index_documents(store, engine, &tenant, revision).await
 }
@@ -78,6 +79,18 @@ async fn index_documents(
     drop(pieces);
     indexing.await.map_err(|panic| StoreError::Failed(panic.into()))??;
     Ok(read?)
+}
+
+/// A policy that does not hold to the schema any more ends the start: without it, what it forbids would be open.
+async fn policies(store: &Store, tenant: &TenantId) -> Result<Vec<Change>, StartError> {
+    let mut changes = vec![Change::EnablePermit(store.policy_settings(tenant).await?.permit)];
+    for record in store.policies(tenant, None, usize::MAX).await? {
+        let text = record.text.unwrap_or_default();
+        let policy = TenantPolicy::check(record.name.clone(), &text);
+        let fault = |fault| StartError::Policy { tenant: tenant.clone(), policy: record.name, fault };
+        changes.push(Change::PutPolicy(Arc::new(policy.map_err(fault)?)));
+    }
+    Ok(changes)
 }
 
 async fn groups(store: &Store, tenant: &TenantId) -> Result<Vec<Change>, StartError> {

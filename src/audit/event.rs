@@ -155,6 +155,20 @@ actions! {
     RemoveMember = "group.member.remove",
     /// A group was deleted.
     DeleteGroup = "group.delete",
+    /// Tenant policies were listed.
+    ListPolicies = "policy.list",
+    /// A tenant policy, its versions, the schema, the settings or the permission tests were read.
+    ReadPolicy = "policy.read",
+    /// A tenant policy was made or replaced.
+    PutPolicy = "policy.put",
+    /// A tenant policy was deleted.
+    DeletePolicy = "policy.delete",
+    /// It was asked what a change of policies would open and close.
+    SimulatePolicy = "policy.simulate",
+    /// The settings of policies, or the permission tests, were changed.
+    PutPolicySettings = "policy.settings",
+    /// The permission tests were run.
+    TestPolicies = "policy.test",
     /// Keys were listed.
     ListKeys = "key.list",
     /// A key was created.

@@ -1,8 +1,8 @@
 //! Who is asking, once that is verified.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
-use ringfence_indexes::{Principal, Selection, Subject, TenantId, Timestamp};
+use ringfence_indexes::{Principal, RequestContext, Selection, Subject, TenantId, Timestamp};
 
 use super::key_record::KeyRecord;
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
 pub struct Caller(Arc<Identity>);
 
 /// What authentication found out; the parts of a [`Caller`].
+#[derive(Clone)]
 pub(super) struct Identity {
     pub(super) credential: Credential,
     /// Whose credential it is.
@@ -74,6 +75,15 @@ pub struct TokenFacts {
 impl Caller {
     pub(super) fn new(identity: Identity) -> Self {
         Self(Arc::new(identity))
+    }
+
+    /// The same caller in a request from this address: what tenant policies may look at.
+    fn seen_from(mut self, network: IpAddr) -> Self {
+        let identity = Arc::make_mut(&mut self.0);
+        let context = RequestContext { purpose: identity.task.purpose.clone(), network: Some(network) };
+        identity.reader = identity.reader.clone().in_context(context.clone());
+        identity.writer = identity.writer.clone().in_context(context);
+        self
     }
 
     /// The tenant, which comes from the credential alone.
@@ -222,6 +232,15 @@ pub enum Authenticated {
 }
 
 impl Authenticated {
+    /// The same in a request from this address.
+    #[must_use]
+    pub fn seen_from(self, network: IpAddr) -> Self {
+        match self {
+            Self::Caller(caller) => Self::Caller(caller.seen_from(network)),
+            Self::Operator(operator) => Self::Operator(operator),
+        }
+    }
+
     /// The caller of a tenant.
     ///
     /// # Errors

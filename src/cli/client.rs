@@ -407,6 +407,9 @@ impl Refusal {
                 Some("say who may read it with `--allow PRINCIPAL`, or give the collection a default ACL")
             }
             "not_found" => Some("check the name; what a key may not see is not there for it"),
+            "tests_fail" => {
+                Some("change the policy, or the permission tests with `ringfence policy test --file FILE --keep`")
+            }
             "conflict" => Some("choose another name, or go on with the one that is there"),
             "wider_than_yourself" => Some("ask for less, or use a key that may do all of it, such as an operator's"),
             "groups_unresolved" => Some("have the issuer put the user's groups into the token"),

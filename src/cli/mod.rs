@@ -15,6 +15,7 @@ mod key;
 mod local;
 mod options;
 mod output;
+mod policy;
 mod reprocess;
 mod search;
 mod serve;
@@ -66,6 +67,8 @@ enum Command {
     Verify(verify::Verify),
     /// Judge documents anew that an older sanitiser made
     Reprocess(reprocess::Reprocess),
+    /// Make, list, delete, try out and test the tenant's policies
+    Policy(policy::Policy),
     /// Check and read the audit log
     Audit(audit::Audit),
     /// Check a running server or a data directory
@@ -109,6 +112,7 @@ async fn run(command: Command, context: Context) -> Result<(), Failure> {
         Command::Search(search) => search.run(&context).await,
         Command::Verify(verify) => verify.run(&context).await,
         Command::Reprocess(reprocess) => reprocess.run(&context).await,
+        Command::Policy(policy) => policy.run(&context).await,
         Command::Audit(audit) => audit.run(&context).await,
         Command::Doctor(doctor) => doctor.run(&context).await,
     }

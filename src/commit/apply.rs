@@ -78,6 +78,8 @@ impl Apply<'_> {
                 self.change_members(tenant, group, |members| members.remove(&member)).await
             }
             Write::DeleteGroup { tenant, group } => self.delete_group(tenant, group).await,
+            Write::WritePolicy(tenant, write) => self.write_policy(tenant, *write).await,
+            Write::PutPolicySettings(tenant, settings) => self.write_policy_settings(tenant, *settings).await,
             Write::CreateKey(record) => self.create_key(*record).await,
             Write::RotateKey { tenant, id, secret_hash } => self.rotate_key(tenant, &id, secret_hash).await,
             Write::DeleteKey { tenant, id } => self.delete_key(tenant, id).await,
@@ -234,7 +236,7 @@ impl Apply<'_> {
         Ok(Applied { outcome: Outcome::Unchanged, revision, effect: Effect::None })
     }
 
-    async fn need_tenant(&mut self, tenant: &TenantId) -> Result<(), Refused> {
+    pub(super) async fn need_tenant(&mut self, tenant: &TenantId) -> Result<(), Refused> {
         if self.writer.has_tenant(tenant).await? { Ok(()) } else { Err(CommitError::NoTenant.into()) }
     }
 

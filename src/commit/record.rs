@@ -2,7 +2,7 @@
 
 use ringfence_indexes::{CollectionId, DocumentId, Principal};
 
-use super::{Cause, Write, WriteRequest};
+use super::{Cause, PolicyWrite, Write, WriteRequest};
 use crate::audit::{Action, AuditEvent};
 
 /// The record of a write. What makes or ends a tenant is the server's; everything else is its tenant's.
@@ -54,6 +54,9 @@ fn describe(write: &Write) -> (Action, String) {
         Write::AddMember { group, member, .. } => (Action::AddMember, membership(group, member)),
         Write::RemoveMember { group, member, .. } => (Action::RemoveMember, membership(group, member)),
         Write::DeleteGroup { group, .. } => (Action::DeleteGroup, group.to_string()),
+        Write::WritePolicy(_, write) if write.policy.is_none() => (Action::DeletePolicy, write.record.name.to_string()),
+        Write::WritePolicy(_, write) => (Action::PutPolicy, version(write)),
+        Write::PutPolicySettings(..) => (Action::PutPolicySettings, "settings".to_owned()),
         Write::CreateKey(key) => (Action::CreateKey, key.id.clone()),
         Write::RotateKey { id, .. } => (Action::RotateKey, id.clone()),
         Write::DeleteKey { id, .. } => (Action::DeleteKey, id.clone()),
@@ -62,6 +65,10 @@ fn describe(write: &Write) -> (Action, String) {
 
 fn path(collection: &CollectionId, document: &DocumentId) -> String {
     format!("{collection}/{document}")
+}
+
+fn version(write: &PolicyWrite) -> String {
+    format!("{}/{}", write.record.name, write.record.version)
 }
 
 fn membership(group: &Principal, member: &Principal) -> String {

@@ -1,15 +1,17 @@
 //! What can be written, and what comes of it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use ringfence_indexes::{Acl, CollectionId, DocumentChunk, DocumentId, Principal, TenantId, Timestamp, VectorSource};
+use ringfence_indexes::{
+    Acl, CollectionId, DocumentChunk, DocumentId, Principal, TenantId, TenantPolicy, Timestamp, VectorSource,
+};
 use ringfence_ingest::{Finding, QuarantineReason, UntrustedText};
 use serde_json::{Map, Value};
 
 use crate::{
     audit::{Actor, Receipt},
     authn::KeyRecord,
-    store::{CollectionRecord, Decision, DocumentKey},
+    store::{CollectionRecord, Decision, DocumentKey, PolicyRecord, PolicySettings},
 };
 
 /// A write and how it is recorded.
@@ -121,6 +123,10 @@ pub enum Write {
         /// The group.
         group: Principal,
     },
+    /// Makes, replaces or deletes a tenant policy.
+    WritePolicy(TenantId, Box<PolicyWrite>),
+    /// Says something of all policies of a tenant; whether it is the tests that are new is for the record.
+    PutPolicySettings(TenantId, Box<PolicySettings>),
     /// Makes a key.
     CreateKey(Box<KeyRecord>),
     /// Gives a key a new secret; the old one is refused from then on.
@@ -157,7 +163,9 @@ impl Write {
             | Self::PutGroup { tenant, .. }
             | Self::AddMember { tenant, .. }
             | Self::RemoveMember { tenant, .. }
-            | Self::DeleteGroup { tenant, .. } => Some(tenant),
+            | Self::DeleteGroup { tenant, .. }
+            | Self::WritePolicy(tenant, _)
+            | Self::PutPolicySettings(tenant, _) => Some(tenant),
             Self::PutDocument(document) => Some(&document.tenant),
             Self::ReworkDocument(rework) => Some(&rework.document.tenant),
             Self::CreateKey(key) => key.tenant.as_ref(),
@@ -237,6 +245,15 @@ pub struct DocumentWrite {
     pub vectors: VectorSource,
     /// What becomes of it.
     pub body: DocumentBody,
+}
+
+/// A version of a tenant policy to be written.
+#[derive(Clone, Debug)]
+pub struct PolicyWrite {
+    /// The version.
+    pub record: PolicyRecord,
+    /// The policy that was made of its text; `None` for a deletion.
+    pub policy: Option<Arc<TenantPolicy>>,
 }
 
 /// What becomes of a document.
@@ -332,6 +349,9 @@ pub enum CommitError {
     /// The group is not there.
     #[error("there is no such group")]
     NoGroup,
+    /// The policy is not there.
+    #[error("there is no such policy")]
+    NoPolicy,
     /// The key is not there.
     #[error("there is no such key")]
     NoKey,

@@ -18,6 +18,7 @@ use super::{
     json,
     key_form::{attributes, entries, invalid},
     names,
+    policy_trials::ContextForm,
     problem::Problem,
     reply::reply,
     state::Server,
@@ -37,6 +38,8 @@ pub(super) struct ExplainForm {
     /// Attributes that their credential would bring.
     #[schema(value_type = Option<Object>, example = json!({"clearance": 2}))]
     attributes: Option<Map<String, Value>>,
+    /// What would be known of their request, for policies that look at it; the time is the present.
+    context: Option<ContextForm>,
     /// The collection.
     #[schema(example = "hr")]
     collection: String,
@@ -108,7 +111,7 @@ struct CheckView {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Rule)]
 struct RuleView {
-    /// `readers`, `deny`, `allow`, `require`, `not_before` or `expires_at`.
+    /// `readers`, `deny`, `allow`, `require`, `not_before` or `expires_at`; `forbid` for a tenant policy that forbids, and `permit` for one that stands in for `allow`.
     rule: &'static str,
     /// The requirement, of `require`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,6 +120,9 @@ struct RuleView {
     /// The edge of the window.
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<String>,
+    /// The tenant policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
 }
 
 /// An entry that names the person.
@@ -143,7 +149,7 @@ struct FlipView {
 #[derive(Debug, Default, Serialize, utoipa::ToSchema)]
 #[schema(as = Amendment)]
 struct ChangeView {
-    /// `add` or `remove` an entry, `satisfy` a requirement, `begin_now` or `end_later` for the window.
+    /// `add` or `remove` an entry, `satisfy` a requirement, `begin_now` or `end_later` for the window, `lift` a tenant policy: delete it, or except this from it.
     change: &'static str,
     /// `readers` of the collection, or `allow` or `deny` of the document.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,6 +161,9 @@ struct ChangeView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     requirement: Option<Value>,
+    /// The tenant policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
 }
 
 impl ExplainForm {
@@ -167,22 +176,27 @@ impl ExplainForm {
             may_be_group(&group).then_some(group).ok_or_else(|| "must be a `group:` or `role:`".to_owned())
         };
         let groups: BTreeSet<_> = entries("/groups", self.groups.clone(), group).map_err(field)?;
-        Ok(Supposed { name, groups, attributes: attributes(self.attributes.clone()).map_err(field)? })
+        let attributes = attributes(self.attributes.clone()).map_err(field)?;
+        let context = self.context.as_ref().map(|form| form.context("/context")).transpose()?.unwrap_or_default();
+        Ok(Supposed { name, groups, attributes, context })
     }
 }
 
 impl RuleView {
     fn new(rule: &Rule) -> Self {
-        let (name, requirement, time) = match rule {
-            Rule::Directory => ("directory", None, None),
-            Rule::Readers => ("readers", None, None),
-            Rule::Deny => ("deny", None, None),
-            Rule::Allow => ("allow", None, None),
-            Rule::Require(requirement) => ("require", Some(acl_form::requirement_json(requirement)), None),
-            Rule::NotBefore(start) => ("not_before", None, Some(acl_form::format_time(*start))),
-            Rule::ExpiresAt(end) => ("expires_at", None, Some(acl_form::format_time(*end))),
+        let none = (None, None, None);
+        let (name, (requirement, time, policy)) = match rule {
+            Rule::Directory => ("directory", none),
+            Rule::Readers => ("readers", none),
+            Rule::Deny => ("deny", none),
+            Rule::Allow => ("allow", none),
+            Rule::Require(requirement) => ("require", (Some(acl_form::requirement_json(requirement)), None, None)),
+            Rule::NotBefore(start) => ("not_before", (None, Some(acl_form::format_time(*start)), None)),
+            Rule::ExpiresAt(end) => ("expires_at", (None, Some(acl_form::format_time(*end)), None)),
+            Rule::Permit(policy) => ("permit", (None, None, Some(policy.to_string()))),
+            Rule::Forbid(policy) => ("forbid", (None, None, Some(policy.to_string()))),
         };
-        Self { rule: name, requirement, time }
+        Self { rule: name, requirement, time, policy }
     }
 }
 
@@ -200,7 +214,8 @@ impl CheckView {
 
 impl DecisionView {
     fn new(explanation: &Explanation) -> Self {
-        let decides = |check: &&Check| if explanation.readable { check.rule == Rule::Allow } else { !check.holds };
+        let grants = |check: &Check| matches!(check.rule, Rule::Allow | Rule::Permit(_));
+        let decides = |check: &&Check| if explanation.readable { grants(check) } else { !check.holds };
         let check = explanation.checks.iter().find(decides);
         let found = check.and_then(|check| check.matches.first());
         Self {
@@ -236,6 +251,9 @@ impl ChangeView {
             },
             Amendment::BeginNow => Self { change: "begin_now", ..Self::default() },
             Amendment::EndLater => Self { change: "end_later", ..Self::default() },
+            Amendment::LiftPolicy(policy) => {
+                Self { change: "lift", policy: Some(policy.to_string()), ..Self::default() }
+            }
         }
     }
 }

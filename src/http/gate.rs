@@ -219,7 +219,7 @@ async fn authenticate(
     let authenticator = &server.app.authenticator;
     let refused = match headers.as_ref().map_err(|refused| *refused) {
         Ok(headers) => match authenticator.authenticate(headers, address).await {
-            Ok(authenticated) => return Ok(authenticated),
+            Ok(authenticated) => return Ok(authenticated.seen_from(address)),
             Err(refused) => refused,
         },
         Err(refused) => refused,

@@ -25,6 +25,8 @@ mod names;
 mod openapi;
 mod outside;
 mod page;
+mod policies;
+mod policy_trials;
 pub mod problem;
 mod quarantine;
 mod refusals;

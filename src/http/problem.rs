@@ -120,6 +120,7 @@ codes! {
     UnsupportedMediaType = 415, "unsupported_media_type", "The media type is not accepted";
     InvalidFields = 422, "invalid_fields", "Fields are invalid";
     AclRequired = 422, "acl_required", "The document has no ACL and its collection no default";
+    TestsFail = 422, "tests_fail", "Permission tests fail";
     Unparseable = 422, "unparseable", "The document cannot be parsed";
     Unreleasable = 422, "unreleasable", "The document cannot be released";
     TooManyRequests = 429, "too_many_requests", "Too many requests";

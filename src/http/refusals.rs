@@ -1,6 +1,6 @@
 //! From what a service could not do to what the client is told. Internal causes are logged here, once, and go no further.
 
-use super::problem::{Code, Problem};
+use super::problem::{Code, FieldError, Problem};
 use crate::{
     acl_form::AclFormError,
     administration::AdministrationError,
@@ -141,6 +141,7 @@ impl From<CommitError> for Problem {
             | CommitError::NoCollection
             | CommitError::NoDocument
             | CommitError::NoGroup
+            | CommitError::NoPolicy
             | CommitError::NoKey => Self::not_found(),
             CommitError::Moved => Self::new(Code::ContentChanged, error.to_string()),
             CommitError::TenantExists | CommitError::KeyExists => Self::new(Code::Conflict, error.to_string()),
@@ -156,6 +157,11 @@ impl From<AdministrationError> for Problem {
             AdministrationError::TenantTaken => Self::new(Code::Conflict, error.to_string()),
             AdministrationError::Wider(detail) => Self::new(Code::WiderThanYourself, detail),
             AdministrationError::Field { pointer, detail } => Self::invalid(pointer, detail),
+            AdministrationError::Fields(faults) => Self::invalid_fields(field_errors(faults)),
+            AdministrationError::TestsFail(failures) => Self {
+                errors: field_errors(failures),
+                ..Self::new(Code::TestsFail, "nothing was changed; see `errors` for the tests that would fail")
+            },
             AdministrationError::Commit(error) => error.into(),
             AdministrationError::Store(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the store does not answer");
@@ -164,6 +170,10 @@ impl From<AdministrationError> for Problem {
             AdministrationError::Audit(error) => error.into(),
         }
     }
+}
+
+fn field_errors(faults: Vec<(String, String)>) -> Vec<FieldError> {
+    faults.into_iter().map(|(pointer, detail)| FieldError { pointer, detail }).collect()
 }
 
 /// The refusal of an ACL that stands at `pointer` of the body.

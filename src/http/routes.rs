@@ -10,8 +10,8 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    batch, collections, docs, documents, envelope_keys, explain, gate, groups, health, keys, openapi, outside, problem,
-    quarantine, reprocess, search, simulate, state::Server, tenants, upload,
+    batch, collections, docs, documents, envelope_keys, explain, gate, groups, health, keys, openapi, outside,
+    policies, policy_trials, problem, quarantine, reprocess, search, simulate, state::Server, tenants, upload,
 };
 use crate::audit::Action;
 
@@ -42,6 +42,18 @@ const ACTIONS: &[(&str, &str, Action)] = &[
     ("DELETE", "/v1/groups/{name}", Action::DeleteGroup),
     ("POST", "/v1/groups/{name}/members", Action::AddMember),
     ("DELETE", "/v1/groups/{name}/members/{principal}", Action::RemoveMember),
+    ("GET", "/v1/policies", Action::ListPolicies),
+    ("GET", "/v1/policies/{name}", Action::ReadPolicy),
+    ("PUT", "/v1/policies/{name}", Action::PutPolicy),
+    ("DELETE", "/v1/policies/{name}", Action::DeletePolicy),
+    ("GET", "/v1/policies/{name}/versions", Action::ReadPolicy),
+    ("GET", "/v1/policies:schema", Action::ReadPolicy),
+    ("GET", "/v1/policies:settings", Action::ReadPolicy),
+    ("PUT", "/v1/policies:settings", Action::PutPolicySettings),
+    ("GET", "/v1/policies:tests", Action::ReadPolicy),
+    ("PUT", "/v1/policies:tests", Action::PutPolicySettings),
+    ("POST", "/v1/policies:test", Action::TestPolicies),
+    ("POST", "/v1/policies:simulate", Action::SimulatePolicy),
     ("GET", "/v1/keys", Action::ListKeys),
     ("POST", "/v1/keys", Action::CreateKey),
     ("POST", "/v1/keys/{key}/rotate", Action::RotateKey),
@@ -80,6 +92,14 @@ fn gated() -> OpenApiRouter<Server> {
         .routes(routes!(groups::put, groups::get, groups::delete))
         .routes(routes!(groups::add_member))
         .routes(routes!(groups::remove_member))
+        .routes(routes!(policies::list))
+        .routes(routes!(policies::put, policies::get, policies::delete))
+        .routes(routes!(policies::versions))
+        .routes(routes!(policies::schema))
+        .routes(routes!(policies::settings, policies::put_settings))
+        .routes(routes!(policy_trials::tests, policy_trials::put_tests))
+        .routes(routes!(policy_trials::test))
+        .routes(routes!(policy_trials::simulate))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::rotate))
         .routes(routes!(keys::delete))

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use super::{body::Room, limits::Limits, metrics::Metrics, settings::HttpSettings};
 use crate::{
-    administration::Administration,
+    administration::{Administration, policies::PolicyTurns},
     app::App,
     envelope::AnswerSigner,
     ingestion::service::Ingestion,
@@ -104,6 +104,7 @@ impl Server {
             clock: app.clock.clone(),
             entropy: app.entropy.clone(),
             master: app.master.clone(),
+            policy_turns: PolicyTurns::default(),
         };
         Self(Arc::new(Parts {
             settings: HttpSettings::of(&app.config.limits),

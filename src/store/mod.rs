@@ -12,13 +12,15 @@ mod form;
 mod group;
 mod key;
 mod ledger;
+mod policy;
+mod policy_writer;
 mod records;
 mod tenant;
 mod writer;
 
 use std::{path::Path, time::Duration};
 
-use ringfence_indexes::{CollectionId, Document, DocumentId, Principal, Selection, TenantId, Timestamp};
+use ringfence_indexes::{CollectionId, Document, DocumentId, PolicyName, Principal, Selection, TenantId, Timestamp};
 use sqlx::{
     ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, SqlitePool,
     pool::PoolConnection,
@@ -29,6 +31,7 @@ pub use self::{
     collection::StoredCollection,
     document::{Decision, DocumentStatus, Kept, Outdated, PlaceAfter, Quarantined, StoredContent},
     error::StoreError,
+    policy::{PolicyRecord, PolicySettings},
     records::{CollectionRecord, GroupRecord, TenantRecord, Trust},
 };
 pub(crate) use self::{
@@ -159,6 +162,46 @@ impl Store {
     pub async fn group(&self, tenant: &TenantId, group: &Principal) -> Result<Option<GroupRecord>, StoreError> {
         let mut connection = self.reader().await?;
         Ok(group::one(&mut connection, tenant, group).await?.map(|(record, _)| record))
+    }
+
+    /// A tenant's policies that hold after one of them, in the order of their names.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or holds what was not written.
+    pub async fn policies(
+        &self,
+        tenant: &TenantId,
+        after: Option<&PolicyName>,
+        limit: usize,
+    ) -> Result<Vec<PolicyRecord>, StoreError> {
+        let mut connection = self.reader().await?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        policy::page(&mut connection, tenant, after.map_or("", PolicyName::as_str), limit).await
+    }
+
+    /// The versions of a policy before one of them, the newest first; deletions are among them.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or holds what was not written.
+    pub async fn policy_versions(
+        &self,
+        tenant: &TenantId,
+        name: &PolicyName,
+        before: Option<u32>,
+        limit: usize,
+    ) -> Result<Vec<PolicyRecord>, StoreError> {
+        let mut connection = self.reader().await?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        policy::versions(&mut connection, tenant, name, before, limit).await
+    }
+
+    /// What a tenant says of all its policies.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or holds what was not written.
+    pub async fn policy_settings(&self, tenant: &TenantId) -> Result<PolicySettings, StoreError> {
+        let mut connection = self.reader().await?;
+        Ok(policy::settings(&mut connection, tenant).await?.map(|(settings, _)| settings).unwrap_or_default())
     }
 
     /// Every key, operators' included.

@@ -54,6 +54,7 @@ impl CollectionRecord {
             readers: self.readers.clone(),
             writers: self.writers.clone(),
             vectors: self.embedding,
+            trust: self.trust.name(),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::authn::KeyRecord;
 
 /// The one connection that writes.
 pub(crate) struct Writer {
-    connection: PoolConnection<Sqlite>,
+    pub(super) connection: PoolConnection<Sqlite>,
     /// By the tenant's name; the empty name is the server.
     ledgers: HashMap<String, Ledger>,
     collections: HashMap<(TenantId, CollectionId), Arc<StoredCollection>>,
@@ -120,7 +120,7 @@ impl Writer {
     }
 
     /// Makes the savepoint, before the first change of a write.
-    async fn make_savepoint(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn make_savepoint(&mut self) -> Result<(), StoreError> {
         if let Some(saved) = self.saved.as_mut().filter(|saved| !saved.is_made) {
             saved.is_made = true;
             self.run("SAVEPOINT one").await?;
@@ -375,7 +375,7 @@ impl Writer {
         Ok(())
     }
 
-    async fn toggle(&mut self, name: &str, digest: &[u8; 32]) -> Result<(), StoreError> {
+    pub(super) async fn toggle(&mut self, name: &str, digest: &[u8; 32]) -> Result<(), StoreError> {
         self.ledger(name).await?.toggle(digest);
         Ok(())
     }

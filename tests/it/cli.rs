@@ -1,5 +1,6 @@
 //! The built command as a person runs it: what it prints, what it refuses, how it exits.
 
+mod policy;
 mod world;
 
 use std::{
@@ -15,7 +16,7 @@ use self::world::{Server, World};
 fn help_is_told_and_wrong_usage_is_refused() {
     let world = World::new();
     let out = world.done(&["--help"], &[]);
-    let commands = ["init", "serve", "demo", "tenant", "key", "token", "ingest", "search", "audit", "doctor"];
+    let commands = ["init", "serve", "demo", "tenant", "key", "token", "ingest", "search", "policy", "audit", "doctor"];
     for command in commands {
         assert!(out.contains(&format!("\n  {command} ")), "{command}: {out}");
         let help = world.done(&[command, "--help"], &[]);

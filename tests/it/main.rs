@@ -11,6 +11,8 @@ mod cage;
 #[cfg(test)]
 mod canaries;
 #[cfg(test)]
+mod cedar;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod corpus;
@@ -28,6 +30,8 @@ mod hostile_tokens;
 mod noninterference;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod policies;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]

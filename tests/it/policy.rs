@@ -9,7 +9,7 @@ use crate::oracle::{self, Demand, Dice, Fact, MOMENTS, NAMES, Person, Rule, Worl
 /// Comparisons in a regular run; ten times that in `cargo xtask deep policy`.
 const COMPARISONS: usize = 10_000_000;
 
-fn acl(rule: &Rule) -> Acl {
+pub(crate) fn acl(rule: &Rule) -> Acl {
     Acl {
         allow: principals(&rule.allow),
         deny: principals(&rule.deny),
@@ -31,7 +31,7 @@ fn principals(names: &[String]) -> BTreeSet<Principal> {
     names.iter().map(|name| Principal::new(name).unwrap()).collect()
 }
 
-fn attributes(person: &Person) -> BTreeMap<String, AttributeValue> {
+pub(crate) fn attributes(person: &Person) -> BTreeMap<String, AttributeValue> {
     let value = |fact: &Fact| match fact {
         Fact::Number(number) => AttributeValue::Integer(*number),
         Fact::Word(word) => AttributeValue::Text(word.clone()),

@@ -26,9 +26,20 @@ enum Cause {
     Key,
     Document,
     Readers,
+    Policy,
+    PolicyOfTheHour,
 }
 
-const CAUSES: [Cause; 6] = [Cause::Acl, Cause::Group, Cause::NestedGroup, Cause::Key, Cause::Document, Cause::Readers];
+const CAUSES: [Cause; 8] = [
+    Cause::Acl,
+    Cause::Group,
+    Cause::NestedGroup,
+    Cause::Key,
+    Cause::Document,
+    Cause::Readers,
+    Cause::Policy,
+    Cause::PolicyOfTheHour,
+];
 
 /// One thing that is granted and revoked.
 struct Race {
@@ -65,7 +76,7 @@ impl Race {
         if !matches!(cause, Cause::Acl | Cause::Document) {
             race.put(tenant, "v1");
         }
-        if cause == Cause::Key {
+        if matches!(cause, Cause::Key | Cause::Policy | Cause::PolicyOfTheHour) {
             race.revoke(tenant, 0);
         }
         race
@@ -77,6 +88,9 @@ impl Race {
             Cause::Group => json!({"allow": ["group:direct"]}),
             Cause::NestedGroup => json!({"allow": ["group:outer"]}),
             Cause::Key | Cause::Readers => json!({"allow": ["everyone"]}),
+            // A policy forbids by what an ACL says, so that it closes this document alone.
+            Cause::Policy => json!({"allow": ["user:reader", "group:by-policy"]}),
+            Cause::PolicyOfTheHour => json!({"allow": ["user:reader", "group:by-the-hour"]}),
         }
     }
 
@@ -89,6 +103,12 @@ impl Race {
         tenant.admin.put(&format!("{}/acl", document_path(&self.collection, &self.word)), acl).expect(200);
     }
 
+    fn put_policy(&self, tenant: &Tenant, condition: &str) {
+        let name = if self.cause == Cause::Policy { "by-policy" } else { "by-the-hour" };
+        let text = format!("forbid (principal == User::\"reader\", action, resource) when {{ {condition} }};");
+        tenant.admin.put(&format!("/v1/policies/{name}"), &json!({"text": text})).expect(200);
+    }
+
     fn grant(&self, tenant: &Tenant, round: u64) {
         match self.cause {
             Cause::Acl => self.put(tenant, "v1"),
@@ -96,6 +116,13 @@ impl Race {
             Cause::Group => tenant.group("direct", &["user:reader"]),
             Cause::NestedGroup => tenant.group("outer", &["group:inner"]),
             Cause::Readers => tenant.collection("club", &json!({"readers": ["user:reader"]})),
+            Cause::Policy if round.is_multiple_of(2) => {
+                tenant.admin.delete("/v1/policies/by-policy").expect(204);
+            }
+            Cause::Policy => self.put_policy(tenant, "resource.allow.contains(\"group:nobody\")"),
+            Cause::PolicyOfTheHour => {
+                self.put_policy(tenant, "context.hour < 9 && resource.allow.contains(\"group:by-the-hour\")");
+            }
             Cause::Key => {
                 let (id, caller) = reader(tenant, self.cause);
                 *self.key.lock().unwrap() = id;
@@ -121,6 +148,11 @@ impl Race {
             }
             Cause::NestedGroup => tenant.group("outer", &["user:somebody"]),
             Cause::Readers => tenant.collection("club", &json!({"readers": ["user:other"]})),
+            Cause::Policy => self.put_policy(tenant, "resource.allow.contains(\"group:by-policy\")"),
+            // The clock of the server stands at nine.
+            Cause::PolicyOfTheHour => {
+                self.put_policy(tenant, "context.hour == 9 && resource.allow.contains(\"group:by-the-hour\")");
+            }
             Cause::Key => {
                 let id = self.key.lock().unwrap().clone();
                 tenant.admin.delete(&format!("/v1/keys/{id}")).expect(204);

@@ -15,6 +15,7 @@ const HOMES: &[(&str, &str)] = &[
     ("jsonwebtoken", "src/authn/"),
     ("tantivy", "indexes/src/lexical"),
     ("hnsw_rs", "indexes/src/vector/hnsw.rs"),
+    ("cedar_policy", "indexes/src/rules/"),
     ("landlock", "src/cage/"),
     ("seccompiler", "src/cage/"),
     ("lopdf", "ingest/src/parse/pdf/"),

@@ -290,7 +290,8 @@ pub(crate) fn engine(engine: Engine) -> Engine {
     engine.create_tenant(&tenant(), [7; 32], 0);
     let everyone = BTreeSet::from([Principal::everyone()]);
     let vectors = VectorSource::Client { dimensions: DIMENSIONS };
-    let settings = Collection { id: collection(), readers: everyone.clone(), writers: everyone, vectors };
+    let settings =
+        Collection { id: collection(), readers: everyone.clone(), writers: everyone, vectors, trust: "untrusted" };
     engine.apply(&tenant(), 1, vec![Change::PutCollection(settings)]).expect("a collection can be put");
     engine
 }

@@ -1,7 +1,7 @@
 //! What is explained and simulated is what a reading then finds.
 
 use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
-use ringfence_indexes::{AttributeValue, Candidate, Change, Principal, Selection, Supposed};
+use ringfence_indexes::{AttributeValue, Candidate, Change, Principal, RequestContext, Selection, Supposed};
 
 use crate::support::{NAMES, NOW, acls, engine, picked, plans, put, subject, tenant};
 
@@ -32,6 +32,7 @@ proptest! {
             name: Principal::new(NAMES[who]).unwrap(),
             groups: picked(groups << 2),
             attributes: [("clearance".to_owned(), AttributeValue::Integer(clearance))].into(),
+            context: RequestContext::default(),
         };
         let candidates = [Candidate { supposed: supposed.clone(), attributes_known: true }];
         for plan in &plans {

@@ -37,7 +37,8 @@ fn engine(graph_rows_min: Option<usize>) -> Engine {
     engine.create_tenant(&tenant(), [7; 32], 0);
     let everyone = principals(&["everyone"]);
     let vectors = VectorSource::Builtin { dimensions: DIMENSIONS };
-    let put = Collection { id: collection(0), readers: everyone.clone(), writers: everyone, vectors };
+    let put =
+        Collection { id: collection(0), readers: everyone.clone(), writers: everyone, vectors, trust: "untrusted" };
     engine.apply(&tenant(), 1, vec![Change::PutCollection(put)]).unwrap();
     engine
 }

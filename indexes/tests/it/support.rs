@@ -65,6 +65,7 @@ pub(crate) fn settings(index: u8, readers: u8) -> Change {
         readers: picked(readers),
         writers: picked(readers),
         vectors,
+        trust: "untrusted",
     })
 }
 

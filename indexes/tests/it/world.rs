@@ -136,7 +136,7 @@ proptest! {
         let vectors = VectorSource::Builtin { dimensions: 40 };
         let everyone = principals(&["everyone"]);
         let id = collection(0);
-        let put = Collection { id: id.clone(), readers: everyone.clone(), writers: everyone.clone(), vectors };
+        let put = Collection { id: id.clone(), readers: everyone.clone(), writers: everyone.clone(), vectors, trust: "untrusted" };
         engine.apply(&tenant(), 1, vec![Change::PutCollection(put)]).unwrap();
         for (start, rows) in (0..).step_by(batch).zip(rows.chunks(batch)) {
             let changes = (start..).zip(rows).map(|(index, row)| Change::PutDocument(Document {

@@ -30,6 +30,14 @@ impl Example {
             }
             ("POST", "/release" | "/reject") => json(json!({"content_hash": names["quarantine hash"]})),
             ("POST", "/v1/reprocess") => json(json!({})),
+            ("PUT", "/v1/policies/{}") => {
+                json(json!({"text": "forbid (principal == User::\"zoe\", action, resource);"}))
+            }
+            ("PUT", "/v1/policies:settings") => json(json!({"permit": false})),
+            ("PUT", "/v1/policies:tests") | ("POST", "/v1/policies:test") => {
+                json(json!({"tests": "expect user:zoe !read collection/handbook/nothing"}))
+            }
+            ("POST", "/v1/policies:simulate") => json(json!({"name": "eng", "delete": true})),
             ("POST", "/v1/tenants") => json(json!({"id": "made", "name": "Made"})),
             ("POST", "/v1/keys") => json(json!({
                 "tenant": "acme", "kind": "user", "name": "new", "subject": "user:new", "scopes": ["search"],
@@ -60,9 +68,10 @@ impl Example {
 
 /// What tells a route apart: its last fixed part, with `{}` for a parameter after it.
 fn last(template: &str) -> &str {
-    const FORMS: [(&str, &str); 4] = [
+    const FORMS: [(&str, &str); 5] = [
         ("/documents/{", "/documents/{}"),
         ("/v1/groups/{", "/v1/groups/{}"),
+        ("/v1/policies/{", "/v1/policies/{}"),
         ("/v1/collections/{", "/v1/collections/{}"),
         ("/v1/keys/{", "/v1/keys/{}"),
     ];

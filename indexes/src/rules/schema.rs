@@ -1,0 +1,40 @@
+//! The fixed schema: what a tenant policy may look at.
+
+use std::sync::LazyLock;
+
+use cedar_policy::{EntityId, EntityTypeName, EntityUid, Schema, Validator};
+
+/// The schema in Cedar's own form, as it is served and documented.
+pub const POLICY_SCHEMA: &str = include_str!("schema.cedarschema");
+
+/// The kinds of entities that a policy may name; all others have names of our own making.
+pub(super) const NAMEABLE: [&str; 6] = ["User", "Service", "Group", "Role", "Collection", "Action"];
+
+/// Checks policies against the schema.
+pub(super) static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
+    let (schema, _warnings) = Schema::from_cedarschema_str(POLICY_SCHEMA).expect("the schema is part of this program");
+    Validator::new(schema)
+});
+
+pub(super) static READ: LazyLock<EntityUid> = LazyLock::new(|| uid("Action", "read"));
+
+/// The one resource of an evaluation has this kind.
+pub(super) const CLASS: &str = "Class";
+pub(super) const COLLECTION: &str = "Collection";
+
+/// An entity of a kind of the schema.
+pub(super) fn uid(kind: &str, id: &str) -> EntityUid {
+    let kind: EntityTypeName = kind.parse().expect("the kinds of the schema are names");
+    EntityUid::from_type_name_and_id(kind, EntityId::new(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_holds() {
+        assert!(VALIDATOR.schema().entity_types().count() > 5);
+        assert_eq!(READ.to_string(), "Action::\"read\"");
+    }
+}
