@@ -9,6 +9,7 @@ pub mod groups;
 pub mod keys;
 pub mod policies;
 pub mod policy_trials;
+pub mod revocations;
 pub mod tenants;
 
 use std::sync::Arc;
@@ -68,6 +69,9 @@ pub enum AdministrationError {
     /// 409: the name is taken. Only operators are told so.
     #[error("the tenant exists already")]
     TenantTaken,
+    /// 409: nobody could make operator keys any more.
+    #[error("it is the last operator key that never expires: make another one first")]
+    LastOperatorKey,
     /// 403: a key would be wider than the one that makes it.
     #[error("{0}")]
     Wider(&'static str),
@@ -176,8 +180,7 @@ impl Administration {
 
     /// Whether an operator's key still holds.
     fn check_operator(&self, permit: &OperatorPermit) -> Result<(), AdministrationError> {
-        let key = self.authenticator.keyring().get(permit.operator().key_id());
-        let holds = key.is_some_and(|key| key.expires_at.is_none_or(|end| self.clock.now() < end));
+        let holds = self.authenticator.operator_still_valid(permit.operator());
         if holds { Ok(()) } else { Err(AdministrationError::CredentialGone) }
     }
 
@@ -197,6 +200,7 @@ impl Administration {
             | CommitError::NoPolicy
             | CommitError::NoTenant => AdministrationError::NotFound,
             CommitError::TenantExists => AdministrationError::TenantTaken,
+            CommitError::LastOperatorKey => AdministrationError::LastOperatorKey,
             other => AdministrationError::Commit(other),
         })
     }

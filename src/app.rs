@@ -18,7 +18,10 @@ use secrecy::SecretString;
 
 use crate::{
     audit::{Actor, AuditError, AuditLog, SyncMode},
-    authn::{Authenticator, DevelopmentIssuer, KeyHasher, KeyKind, KeyRecord, Keyring, NewKey},
+    authn::{
+        Authenticator, AuthenticatorParts, DevelopmentIssuer, KeyHasher, KeyKind, KeyRecord, Keyring, NewKey,
+        Revocations, TaskTokens,
+    },
     authz::Scopes,
     cage::{Cage, Protection},
     catalog::Catalog,
@@ -172,7 +175,8 @@ impl App {
         let keyring = Arc::new(Keyring::new(KeyHasher::new(master.derive("api key"))));
         originals::seal_all(&store, &master).await?;
         reembed::reembed(&store, &embedder).await?;
-        let (engine, catalog) = replay::replay(&store, &master, &keyring).await?;
+        let revocations = Arc::new(Revocations::default());
+        let (engine, catalog) = replay::replay(&store, &master, &keyring, &revocations).await?;
         let committer = Committer::start(CommitterParts {
             store: store.clone(),
             audit: Arc::clone(&audit),
@@ -180,6 +184,7 @@ impl App {
             engine: Arc::clone(&engine),
             catalog: Arc::clone(&catalog),
             keyring: Arc::clone(&keyring),
+            revocations: Arc::clone(&revocations),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
             embedder: embedder.fingerprint().to_owned(),
@@ -189,7 +194,16 @@ impl App {
         if config.development_issuer {
             issuers.push(DevelopmentIssuer::derive(&master).issuer());
         }
-        let authenticator = Arc::new(Authenticator::new(keyring, issuers, Arc::clone(&engine), Arc::clone(&clock)));
+        let authenticator = Arc::new(Authenticator::new(AuthenticatorParts {
+            keyring,
+            issuers,
+            certificates: config.certificates().map_err(ConfigError::from)?,
+            revocations,
+            tasks: TaskTokens::new(&master, &entropy),
+            engine: Arc::clone(&engine),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+        }));
         let committer = Arc::new(committer);
         Ok(Arc::new(Self {
             config,
@@ -228,6 +242,7 @@ impl App {
             expires_at: None,
             created_at: self.clock.now(),
             secret_hash: key.secret_hash,
+            previous: None,
         };
         let request = WriteRequest {
             write: Write::CreateKey(Box::new(record)),

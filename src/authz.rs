@@ -155,6 +155,8 @@ actions! {
     ManageGroups = "manage-groups", Acl;
     /// To make, list, rotate and revoke keys of the own tenant.
     ManageKeys = "manage-keys", Keys;
+    /// To exchange a person's token for one of a task.
+    ExchangeToken = "exchange-token", Act;
     /// To change tenant policies.
     ManagePolicies = "manage-policies", Policy;
     /// To read the audit log of the own tenant.

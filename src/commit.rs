@@ -31,7 +31,7 @@ pub use self::write::{
 use self::{effect::Derived, group::Groups, worker::Worker};
 use crate::{
     audit::AuditLog,
-    authn::Keyring,
+    authn::{Keyring, Revocations},
     catalog::Catalog,
     clock::Clock,
     entropy::Entropy,
@@ -71,6 +71,8 @@ pub struct CommitterParts {
     pub catalog: Arc<Catalog>,
     /// The keys that are valid.
     pub keyring: Arc<Keyring>,
+    /// The tokens that are refused.
+    pub revocations: Arc<Revocations>,
     /// The present.
     pub clock: Arc<Clock>,
     /// Randomness.
@@ -107,13 +109,15 @@ impl Committer {
     }
 
     fn start_with(writer: Writer, parts: CommitterParts) -> Result<Self, StoreError> {
-        let CommitterParts { audit, master, engine, catalog, keyring, clock, entropy, embedder, lock, .. } = parts;
+        let CommitterParts {
+            audit, master, engine, catalog, keyring, revocations, clock, entropy, embedder, lock, ..
+        } = parts;
         let failed_io = |error: io::Error| StoreError::Failed(error.into());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed_io)?;
         let (urgent, urgent_jobs) = mpsc::channel(WAITING_MAX);
         let (bulk, bulk_jobs) = mpsc::channel(WAITING_MAX);
         let failed = Arc::new(AtomicBool::new(false));
-        let derived = Derived { master, engine, catalog, keyring };
+        let derived = Derived { master, engine, catalog, keyring, revocations };
         let groups = Groups::new(writer, audit, derived, clock, entropy, embedder);
         let worker = Worker { urgent: urgent_jobs, bulk: bulk_jobs, groups, failed: Arc::clone(&failed), _lock: lock };
         let thread = std::thread::Builder::new()

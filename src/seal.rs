@@ -23,7 +23,10 @@ pub const MASTER_KEY_FILE: &str = "master.key";
 const CURSOR_BLOCK: usize = 64;
 /// A longer sealed value was never made here.
 const SEALED_BYTES_MAX: usize = 4096;
+/// The longest sealed root of a token.
+const TOKEN_BYTES_MAX: usize = 16 * 1024;
 const REVISION: &[u8] = b"revision";
+const TOKEN: &[u8] = b"token";
 
 /// The key that all others derive from. Whoever has it and the data directory has everything.
 #[derive(Clone)]
@@ -206,14 +209,27 @@ impl Sealer {
         rest.get(..usize::from(u16::from_le_bytes(*length))).map(<[u8]>::to_vec)
     }
 
+    /// Seals what a token says; never twice the same.
+    #[must_use]
+    pub fn seal_token(&self, text: &[u8], entropy: &Entropy) -> String {
+        self.seal(TOKEN, entropy.bytes(), text.to_vec())
+    }
+
+    /// Opens what a token says; `None` for anything that this sealer did not make.
+    #[must_use]
+    pub fn open_token(&self, sealed: &str) -> Option<Vec<u8>> {
+        if sealed.len() > TOKEN_BYTES_MAX { None } else { self.open_text(TOKEN, sealed) }
+    }
+
     fn seal(&self, purpose: &[u8], nonce: [u8; NONCE_LEN], text: Vec<u8>) -> String {
         BASE64URL_NOPAD.encode(&self.seal_bytes(purpose, nonce, text))
     }
 
     fn open(&self, purpose: &[u8], sealed: &str) -> Option<Vec<u8>> {
-        if sealed.len() > SEALED_BYTES_MAX {
-            return None;
-        }
+        if sealed.len() > SEALED_BYTES_MAX { None } else { self.open_text(purpose, sealed) }
+    }
+
+    fn open_text(&self, purpose: &[u8], sealed: &str) -> Option<Vec<u8>> {
         self.open_bytes(purpose, &BASE64URL_NOPAD.decode(sealed.as_bytes()).ok()?)
     }
 

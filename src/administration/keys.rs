@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use super::{Administration, AdministrationError, Page};
 use crate::{
     audit::Action,
-    authn::{Caller, Credential, KeyKind, KeyRecord, Network, NewKey},
+    authn::{Caller, Credential, KeyKind, KeyRecord, Network, NewKey, PreviousSecret},
     authz::{ManageKeys, OperatorPermit, Permit, Scope, Scopes},
     commit::{Committed, Write},
     retrieval::answer::Answer,
@@ -124,7 +124,7 @@ impl Administration {
         }
     }
 
-    /// Gives a key a new secret; the old one is refused from then on.
+    /// Gives a key a new secret; the old one is refused from then on, or after so many seconds.
     ///
     /// # Errors
     /// [`AdministrationError::Wider`] where whoever rotates would get a wider key than their own.
@@ -132,6 +132,7 @@ impl Administration {
         &self,
         manager: &KeyManager,
         id: &str,
+        overlap_seconds: u32,
         request_id: &str,
     ) -> Result<Answer<IssuedKey>, AdministrationError> {
         let keyring = self.authenticator.keyring();
@@ -142,8 +143,12 @@ impl Administration {
             self.check_no_wider(permit.caller(), &record, Name::Known)?;
         }
         let new = NewKey::with_id(id.to_owned(), &self.entropy, keyring.hasher());
-        let record = KeyRecord { secret_hash: new.secret_hash, ..KeyRecord::clone(&record) };
-        let write = Write::RotateKey { tenant: record.tenant.clone(), id: id.to_owned(), secret_hash: new.secret_hash };
+        let overlap_micros = i64::from(overlap_seconds) * 1_000_000;
+        let overlap_until = (overlap_micros > 0).then(|| Timestamp(self.clock.now().0.saturating_add(overlap_micros)));
+        let previous = overlap_until.map(|until| PreviousSecret { hash: record.secret_hash, until });
+        let record = KeyRecord { secret_hash: new.secret_hash, previous, ..KeyRecord::clone(&record) };
+        let (tenant, secret_hash) = (record.tenant.clone(), new.secret_hash);
+        let write = Write::RotateKey { tenant, id: id.to_owned(), secret_hash, overlap_until };
         let committed = self.commit_for(manager, write, 200, request_id).await?;
         let issued = IssuedKey { record, key: new.key, revision: committed.revision };
         Ok(Answer::new(issued, committed.receipt))
@@ -206,6 +211,7 @@ impl Administration {
             expires_at: request.expires_at,
             created_at: self.clock.now(),
             secret_hash: new.secret_hash,
+            previous: None,
         })
     }
 
@@ -275,8 +281,10 @@ impl Own {
         match (maker.credential(), maker.acting_for()) {
             // Lent by the person for this request: nothing of it outlives the request.
             (_, Some(_)) => Self { principals: BTreeSet::new(), attributes: BTreeMap::new() },
-            // An issuer vouches for groups and attributes as long as its token lives, and no longer.
-            (Credential::Token(_), None) => Self { principals: named(), attributes: BTreeMap::new() },
+            // An issuer vouches for groups and attributes as long as its token lives, and no longer; a certificate for a name.
+            (Credential::Token(_) | Credential::Certificate(_) | Credential::Task { .. }, None) => {
+                Self { principals: named(), attributes: BTreeMap::new() }
+            }
             (Credential::Key { .. }, None) => {
                 let own = maker.writer();
                 Self { principals: own.principals().clone(), attributes: own.attributes().clone() }

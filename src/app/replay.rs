@@ -6,7 +6,7 @@ use ringfence_indexes::{Change, Document, Engine, TenantId, TenantPolicy};
 
 use super::StartError;
 use crate::{
-    authn::Keyring,
+    authn::{Keyring, Revocations},
     catalog::Catalog,
     seal::{MasterKey, TenantKeys},
     store::{Store, StoreError, TenantRecord},
@@ -20,11 +20,16 @@ pub(super) async fn replay(
     store: &Store,
     master: &MasterKey,
     keyring: &Keyring,
+    revocations: &Revocations,
 ) -> Result<(Arc<Engine>, Arc<Catalog>), StartError> {
     let (engine, catalog) = (Arc::new(Engine::new()), Catalog::default());
     store.check_ledger(None).await?;
     for (record, revision) in store.tenants().await? {
+        let tenant = record.id.clone();
         replay_tenant(store, master, &engine, &catalog, record, revision).await?;
+        for revocation in store.revocations(&tenant).await? {
+            revocations.insert(revocation);
+        }
     }
     for key in store.keys().await? {
         keyring.insert(key);

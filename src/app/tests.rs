@@ -81,7 +81,7 @@ async fn furnish(config: &Config) -> Arc<MasterKey> {
 async fn contents(data_dir: &Path, master: &MasterKey) -> Option<String> {
     let store = Store::open(data_dir).await.ok()?;
     let keyring = Keyring::new(KeyHasher::new([0; 32]));
-    let replayed = replay(&store, master, &keyring).await;
+    let replayed = replay(&store, master, &keyring, &Revocations::default()).await;
     store.close().await.ok()?;
     let (engine, catalog) = replayed.ok()?;
     let mut inventory = engine.inventory(&tenant());

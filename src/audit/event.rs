@@ -52,6 +52,8 @@ pub struct Actor {
     pub principal: Option<String>,
     /// On whose behalf.
     pub acting_for: Option<String>,
+    /// What for, as the application said that got the token.
+    pub purpose: Option<String>,
 }
 
 impl Actor {
@@ -177,6 +179,12 @@ actions! {
     RotateKey = "key.rotate",
     /// A key was revoked.
     DeleteKey = "key.delete",
+    /// Tokens were revoked.
+    RevokeTokens = "token.revoke",
+    /// Revocations were listed.
+    ListRevocations = "token.revocations",
+    /// A token for one task was made.
+    ExchangeToken = "token.exchange",
     /// Tenants were listed.
     ListTenants = "tenant.list",
     /// A tenant was created.

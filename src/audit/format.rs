@@ -39,6 +39,8 @@ struct ActorLine<'a> {
     principal: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acting_for: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purpose: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -71,6 +73,7 @@ pub(super) fn write_record(event: &AuditEvent, previous: Link, at: Timestamp, ou
             credential: &event.actor.credential,
             principal: event.actor.principal.as_deref(),
             acting_for: event.actor.acting_for.as_deref(),
+            purpose: event.actor.purpose.as_deref(),
         },
         action: event.action.name(),
         resource: event.resource.as_deref(),

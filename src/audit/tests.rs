@@ -16,7 +16,12 @@ fn tenant() -> TenantId {
 fn event(number: usize) -> AuditEvent {
     AuditEvent {
         tenant: Some(tenant()),
-        actor: Actor { credential: "key-1".into(), principal: Some("user:alice".into()), acting_for: None },
+        actor: Actor {
+            credential: "key-1".into(),
+            principal: Some("user:alice".into()),
+            acting_for: None,
+            purpose: None,
+        },
         action: Action::Search,
         resource: Some("handbook".into()),
         status: 200,

@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr, sync::Arc};
 
 use ringfence_indexes::{Principal, RequestContext, Selection, Subject, TenantId, Timestamp};
 
-use super::key_record::KeyRecord;
+use super::{key_record::KeyRecord, keyring::HeldKey, token::Directory};
 use crate::{
     audit::Actor,
     authz::{Denied, Scopes},
@@ -33,7 +33,11 @@ pub(super) struct Identity {
     pub(super) scopes: Scopes,
     pub(super) ceiling: Selection,
     /// The key as it was when it was verified.
-    pub(super) key: Option<Arc<KeyRecord>>,
+    pub(super) key: Option<HeldKey>,
+    /// Refused from this moment on.
+    pub(super) expires_at: Option<Timestamp>,
+    /// What the directory has to do with who reads.
+    pub(super) directory: Directory,
     /// What the token that was made for one task is limited to.
     pub(super) task: Task,
 }
@@ -59,6 +63,17 @@ pub enum Credential {
     },
     /// A token of a configured issuer.
     Token(TokenFacts),
+    /// A token that an application was given for one task of a person.
+    Task {
+        /// The application's key.
+        key: String,
+        /// The token's id.
+        id: String,
+        /// The person's own token.
+        subject: TokenFacts,
+    },
+    /// A client certificate, by the name of its mapping.
+    Certificate(String),
 }
 
 /// What has to be looked at again before bytes leave.
@@ -70,6 +85,8 @@ pub struct TokenFacts {
     pub expires_at: Timestamp,
     /// The token's id, for revocation.
     pub jti: Option<String>,
+    /// When the token was issued, where it says so.
+    pub issued_at: Option<Timestamp>,
 }
 
 impl Caller {
@@ -122,15 +139,35 @@ impl Caller {
         &self.0.ceiling
     }
 
-    pub(super) fn key(&self) -> Option<&Arc<KeyRecord>> {
+    pub(super) fn held_key(&self) -> Option<&HeldKey> {
         self.0.key.as_ref()
     }
 
+    /// The key's record, where a key was shown or stands behind what was shown.
+    pub(super) fn key(&self) -> Option<&Arc<KeyRecord>> {
+        self.0.key.as_ref().map(|held| &held.record)
+    }
+
+    pub(super) fn expires_at(&self) -> Option<Timestamp> {
+        self.0.expires_at
+    }
+
+    pub(super) fn directory(&self) -> Directory {
+        self.0.directory
+    }
+
+    /// The person's own token, whoever showed it.
     pub(super) fn token(&self) -> Option<&TokenFacts> {
         match &self.0.credential {
             Credential::Key { on_behalf, .. } => on_behalf.as_ref(),
-            Credential::Token(facts) => Some(facts),
+            Credential::Token(facts) | Credential::Task { subject: facts, .. } => Some(facts),
+            Credential::Certificate(_) => None,
         }
+    }
+
+    /// Who reads: the person named, or the credential's owner.
+    pub(super) fn person(&self) -> Option<&Principal> {
+        self.acting_for().or_else(|| self.principal())
     }
 
     /// The credential that was shown.
@@ -139,12 +176,12 @@ impl Caller {
         &self.0.credential
     }
 
-    /// The API key's id, where one was shown.
+    /// The API key's id, where one was shown or stands behind the token that was.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         match &self.0.credential {
-            Credential::Key { id, .. } => Some(id),
-            Credential::Token(_) => None,
+            Credential::Key { id, .. } | Credential::Task { key: id, .. } => Some(id),
+            Credential::Token(_) | Credential::Certificate(_) => None,
         }
     }
 
@@ -180,12 +217,15 @@ impl Caller {
         let credential = match &self.0.credential {
             Credential::Key { id, .. } => id.clone(),
             Credential::Token(facts) => format!("{}#{}", facts.issuer, facts.jti.as_deref().unwrap_or("-")),
+            Credential::Task { key, id, .. } => format!("{key}/{id}"),
+            Credential::Certificate(name) => format!("certificate {name}"),
         };
         let name = |principal: &Principal| principal.as_str().to_owned();
         Actor {
             credential,
             principal: self.0.principal.as_ref().map(name),
             acting_for: self.0.acting_for.as_ref().map(name),
+            purpose: self.0.task.purpose.clone(),
         }
     }
 }
@@ -205,20 +245,20 @@ impl fmt::Debug for Caller {
 /// The holder of an operator key: manages tenants, reaches no content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operator {
-    pub(super) key_id: String,
+    pub(super) key: HeldKey,
 }
 
 impl Operator {
     /// The key's id.
     #[must_use]
     pub fn key_id(&self) -> &str {
-        &self.key_id
+        &self.key.record.id
     }
 
     /// Who is recorded in the audit log.
     #[must_use]
     pub fn actor(&self) -> Actor {
-        Actor { credential: self.key_id.clone(), ..Actor::default() }
+        Actor { credential: self.key_id().to_owned(), ..Actor::default() }
     }
 }
 

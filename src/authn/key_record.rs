@@ -38,6 +38,30 @@ pub struct KeyRecord {
     pub created_at: Timestamp,
     /// The keyed hash of the secret.
     pub secret_hash: [u8; 32],
+    /// The secret before, while both are taken.
+    pub previous: Option<PreviousSecret>,
+}
+
+/// The secret that a key had before it was rotated.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PreviousSecret {
+    /// The keyed hash.
+    pub hash: [u8; 32],
+    /// Refused from this moment on.
+    pub until: Timestamp,
+}
+
+impl KeyRecord {
+    /// The keyed hashes of the secrets that are taken now, the newest first.
+    pub(super) fn secrets(&self, now: Timestamp) -> impl Iterator<Item = &[u8; 32]> {
+        let previous = self.previous.as_ref().filter(|previous| now < previous.until).map(|previous| &previous.hash);
+        std::iter::once(&self.secret_hash).chain(previous)
+    }
+
+    /// Whether the other record gives the same rights: it may have another secret.
+    pub(super) fn differs_in_secret_alone(&self, other: &Self) -> bool {
+        Self { secret_hash: other.secret_hash, previous: other.previous, ..self.clone() } == *other
+    }
 }
 
 /// Who holds a key.

@@ -131,21 +131,39 @@ impl Keyring {
         records
     }
 
-    /// The record of a key string that is genuine, unexpired and used from an allowed network.
-    pub(super) fn verify(&self, key: &str, peer: IpAddr, now: Timestamp) -> Option<Arc<KeyRecord>> {
+    /// The key of a key string that is genuine, unexpired and used from an allowed network.
+    pub(super) fn verify(&self, key: &str, peer: IpAddr, now: Timestamp) -> Option<HeldKey> {
         let (id, secret) = parse(key)?;
         let record = self.get(id);
-        // The same hash and comparison for an unknown id, so that the time does not tell which ids exist.
+        // The same hash and comparisons for an unknown id, so that the time does not tell which ids exist.
+        let shown = self.hasher.hash(id, &secret);
         let stored = record.as_ref().map_or([0; 32], |record| record.secret_hash);
-        let genuine = bool::from(self.hasher.hash(id, &secret).ct_eq(&stored));
-        let record = record.filter(|record| genuine && is_usable(record, now) && is_allowed_from(record, peer))?;
+        let previous = record.as_ref().and_then(|record| record.previous);
+        let was = previous.map_or([0; 32], |previous| previous.hash);
+        let is_newest = bool::from(shown.ct_eq(&stored));
+        let is_previous = bool::from(shown.ct_eq(&was)) && previous.is_some_and(|previous| now < previous.until);
+        let record = record.filter(|record| is_usable(record, now) && is_allowed_from(record, peer))?;
+        if !is_newest && !is_previous {
+            return None;
+        }
         self.uses.note(&record.id, now);
-        Some(record)
+        Some(HeldKey { record, secret_hash: shown })
     }
 
-    /// Whether the record is the one that holds now: not changed, revoked or expired since.
-    pub(super) fn is_current(&self, record: &Arc<KeyRecord>, now: Timestamp) -> bool {
-        self.get(&record.id).is_some_and(|current| Arc::ptr_eq(&current, record)) && is_usable(record, now)
+    /// The key that a token was made with, if it still stands behind it: with the secret of that time, and used from an allowed network.
+    pub(super) fn behind(&self, id: &str, fingerprint: &[u8], peer: IpAddr, now: Timestamp) -> Option<HeldKey> {
+        let record = self.get(id).filter(|record| is_usable(record, now) && is_allowed_from(record, peer))?;
+        let secret_hash = *record.secrets(now).find(|secret| secret_fingerprint(secret) == fingerprint)?;
+        self.uses.note(id, now);
+        Some(HeldKey { record, secret_hash })
+    }
+
+    /// Whether a key still holds: not revoked or expired since, its rights unchanged, and its secret still taken.
+    pub(super) fn is_current(&self, held: &HeldKey, now: Timestamp) -> bool {
+        self.get(&held.record.id).is_some_and(|current| {
+            let is_the_same = Arc::ptr_eq(&current, &held.record) || held.record.differs_in_secret_alone(&current);
+            is_the_same && is_usable(&current, now) && current.secrets(now).any(|secret| *secret == held.secret_hash)
+        })
     }
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<String, Arc<KeyRecord>>> {
@@ -163,6 +181,27 @@ impl fmt::Debug for KeyHasher {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("KeyHasher")
     }
+}
+
+/// A key and the secret of it that was shown.
+#[derive(Clone, Debug)]
+pub(super) struct HeldKey {
+    pub(super) record: Arc<KeyRecord>,
+    pub(super) secret_hash: [u8; 32],
+}
+
+impl PartialEq for HeldKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.record == other.record && self.secret_hash == other.secret_hash
+    }
+}
+
+impl Eq for HeldKey {}
+
+/// What stands for a secret in a token that was made with it.
+pub(super) fn secret_fingerprint(secret_hash: &[u8; 32]) -> [u8; 16] {
+    let hash = blake3::derive_key("ringfence 2026 secret fingerprint", secret_hash);
+    std::array::from_fn(|index| hash[index])
 }
 
 /// Whether a bearer credential has the form of an API key, genuine or not.

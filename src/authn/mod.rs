@@ -1,57 +1,86 @@
-//! Who is asking: API keys, tokens of configured issuers, and acting for a person.
+//! Who is asking: API keys, tokens of configured issuers and for one task, client certificates, and acting for a person.
 //!
 //! Only this module makes a [`Caller`]. Every cause of a refused credential has one answer outside.
 
 mod acting;
+mod budgets;
 mod caller;
+mod certificate;
 mod development;
+mod exchange;
+mod identity;
 mod issuer;
 mod key_record;
 mod key_uses;
 mod keyring;
 mod network;
 mod remote_keys;
+mod revocations;
 pub(crate) mod strict_json;
+mod task_token;
 mod token;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-use ringfence_indexes::{AttributeValue, Engine, Principal, Selection, Subject, TenantId};
+use ringfence_indexes::{Engine, Principal, TenantId};
 
 use self::{
-    caller::{Identity, Task},
+    budgets::Budgets,
+    identity::{Acting, Holder, task_caller, token_caller},
+    task_token::TaskToken,
     token::{Directory, Groups, TokenError, VerifiedToken},
 };
 pub use jsonwebtoken::Algorithm;
 
 pub use self::{
     caller::{Authenticated, Caller, Credential, Operator, TokenFacts},
+    certificate::{CertificateMapping, CertificateName, ClientCertificate},
     development::{DevelopmentClaims, DevelopmentIssuer, TTL_SECONDS_MAX},
+    exchange::{ExchangeError, ExchangeRequest, TaskTokenIssued},
     issuer::{GroupSource, Issuer, IssuerKeys, KeySetError, KeySource, SECRET_BYTES_MIN, TenantSource},
-    key_record::{KeyKind, KeyRecord},
+    key_record::{KeyKind, KeyRecord, PreviousSecret},
     key_uses::KeyUses,
     keyring::{KeyHasher, Keyring, NewKey, key_id_of},
     network::Network,
     remote_keys::{FetchError, RemoteKeys, UrlError},
+    revocations::{Revocation, RevocationTarget, Revocations},
+    task_token::{Caveat, TTL_SECONDS_MAX as TASK_SECONDS_MAX, TaskTokens, is_purpose},
     token::attribute_value,
 };
-use crate::{authz::Scope, clock::Clock};
+use crate::{authz::Scope, clock::Clock, entropy::Entropy};
+
+/// The issuer that revocations of tokens for a task name.
+pub const TASK_ISSUER: &str = "ringfence";
 
 /// Verifies credentials.
 #[derive(Debug)]
 pub struct Authenticator {
-    keyring: Arc<Keyring>,
-    issuers: Vec<Issuer>,
-    /// Whose directory answers where a token does not say which groups its user is in.
-    engine: Arc<Engine>,
-    clock: Arc<Clock>,
+    parts: AuthenticatorParts,
+    budgets: Budgets,
 }
 
-/// The headers of a request that say who asks.
+/// What an authenticator looks things up in.
+#[derive(Debug)]
+pub struct AuthenticatorParts {
+    /// The API keys.
+    pub keyring: Arc<Keyring>,
+    /// The issuers of tokens.
+    pub issuers: Vec<Issuer>,
+    /// The client certificates.
+    pub certificates: Vec<CertificateMapping>,
+    /// The tokens that are refused.
+    pub revocations: Arc<Revocations>,
+    /// What makes and reads tokens for a task.
+    pub tasks: TaskTokens,
+    /// Whose directory answers where a token does not say which groups its user is in.
+    pub engine: Arc<Engine>,
+    /// The present.
+    pub clock: Arc<Clock>,
+    /// Where the names of new tokens come from.
+    pub entropy: Arc<Entropy>,
+}
+
+/// What a request shows of who asks.
 #[derive(Clone, Copy, Default)]
 pub struct CredentialHeaders<'request> {
     /// `Authorization`.
@@ -60,6 +89,8 @@ pub struct CredentialHeaders<'request> {
     pub act_as: Option<&'request str>,
     /// `Ringfence-On-Behalf-Of`.
     pub on_behalf_of: Option<&'request str>,
+    /// The certificate of the connection.
+    pub certificate: Option<&'request ClientCertificate>,
 }
 
 /// Why nobody is authenticated.
@@ -105,38 +136,52 @@ impl From<TokenError> for Refusal {
 }
 
 impl Authenticator {
-    /// An authenticator of these keys and issuers.
+    /// An authenticator of these parts.
     #[must_use]
-    pub const fn new(keyring: Arc<Keyring>, issuers: Vec<Issuer>, engine: Arc<Engine>, clock: Arc<Clock>) -> Self {
-        Self { keyring, issuers, engine, clock }
+    pub fn new(parts: AuthenticatorParts) -> Self {
+        Self { parts, budgets: Budgets::default() }
     }
 
     /// The keys, which the committer changes.
     #[must_use]
     pub const fn keyring(&self) -> &Arc<Keyring> {
-        &self.keyring
+        &self.parts.keyring
+    }
+
+    /// The tokens that are refused, which the committer changes.
+    #[must_use]
+    pub const fn revocations(&self) -> &Arc<Revocations> {
+        &self.parts.revocations
+    }
+
+    /// Whether an issuer of this name is configured, or the name is that of tokens for a task.
+    #[must_use]
+    pub fn is_issuer(&self, name: &str) -> bool {
+        name == TASK_ISSUER || self.parts.issuers.iter().any(|issuer| issuer.issuer == name)
     }
 
     /// Keeps the keys fresh that issuers publish, for as long as it is polled.
     pub async fn keep_keys(&self) {
-        let remote = self.issuers.iter().filter_map(|issuer| match &issuer.keys {
+        let remote = self.parts.issuers.iter().filter_map(|issuer| match &issuer.keys {
             KeySource::Remote(keys) => Some((issuer.issuer.clone(), Arc::clone(keys))),
             KeySource::Fixed(_) => None,
         });
         // Side by side: an issuer that does not answer holds up none of the others.
-        let keeping = remote.map(|(issuer, keys)| keys.keep(issuer, Arc::clone(&self.clock)));
+        let keeping = remote.map(|(issuer, keys)| keys.keep(issuer, Arc::clone(&self.parts.clock)));
         futures_util::future::join_all(keeping).await;
     }
 
     /// Whether each issuer that publishes its keys has some that may be trusted now, by its name.
     #[must_use]
     pub fn published_keys(&self) -> Vec<(&str, bool)> {
-        let remote = self.issuers.iter().filter(|issuer| matches!(issuer.keys, KeySource::Remote(_)));
-        let now = self.clock.now();
+        let remote = self.parts.issuers.iter().filter(|issuer| matches!(issuer.keys, KeySource::Remote(_)));
+        let now = self.parts.clock.now();
         remote.map(|issuer| (issuer.issuer.as_str(), issuer.keys.current(now).is_some())).collect()
     }
 
     /// Verifies the credential of a request. A token with a key id that is not known waits for its issuer's keys to be fetched anew, once and not for long.
+    ///
+    /// A bearer credential counts rather than the connection's certificate, which authenticates a request without one.
     ///
     /// # Errors
     /// [`Unauthenticated`] says which answer is due.
@@ -145,19 +190,24 @@ impl Authenticator {
         headers: &CredentialHeaders<'_>,
         peer: IpAddr,
     ) -> Result<Authenticated, Unauthenticated> {
-        let issuer = match self.verify(headers, peer) {
-            Ok(authenticated) => return Ok(authenticated),
+        self.with_fresh_keys(|| self.verify(headers, peer)).await
+    }
+
+    /// Looks, and once more after the issuer's keys were fetched anew, if that is what was missing.
+    async fn with_fresh_keys<T>(&self, look: impl Fn() -> Result<T, Refusal>) -> Result<T, Unauthenticated> {
+        let issuer = match look() {
+            Ok(found) => return Ok(found),
             Err(Refusal::Final(refused)) => return Err(refused),
             Err(Refusal::UnknownKey(issuer)) => issuer,
         };
-        let is_renewed = match self.issuers.get(issuer).map(|issuer| &issuer.keys) {
-            Some(KeySource::Remote(keys)) => keys.demand(&self.clock).await,
+        let is_renewed = match self.parts.issuers.get(issuer).map(|issuer| &issuer.keys) {
+            Some(KeySource::Remote(keys)) => keys.demand(&self.parts.clock).await,
             _ => false,
         };
         if !is_renewed {
             return Err(Unauthenticated::Invalid);
         }
-        self.verify(headers, peer).map_err(|refusal| match refusal {
+        look().map_err(|refusal| match refusal {
             Refusal::Final(refused) => refused,
             Refusal::UnknownKey(_) => Unauthenticated::Invalid,
         })
@@ -165,36 +215,94 @@ impl Authenticator {
 
     /// Verifies the credential of a request with what is known here.
     fn verify(&self, headers: &CredentialHeaders<'_>, peer: IpAddr) -> Result<Authenticated, Refusal> {
-        let credential = headers.authorization.and_then(bearer).ok_or(Unauthenticated::Invalid)?;
-        if !keyring::looks_like_key(credential) {
-            let token = self.verify_token(credential)?;
-            return match (headers.act_as, headers.on_behalf_of) {
-                (None, None) => Ok(Authenticated::Caller(token_caller(token))),
-                (Some(_), _) => Err(Unauthenticated::MissingScope(Scope::Assert).into()),
-                (None, Some(_)) => Err(Unauthenticated::MissingScope(Scope::Act).into()),
-            };
+        let now = self.parts.clock.now();
+        let holder = match (headers.authorization, headers.certificate) {
+            (None, Some(certificate)) => self.certified(certificate).ok_or(Unauthenticated::Invalid)?,
+            (shown, _) => {
+                let credential = shown.and_then(bearer).ok_or(Unauthenticated::Invalid)?;
+                if !keyring::looks_like_key(credential) {
+                    return self.verify_bearer(credential, headers, peer);
+                }
+                let held = self.parts.keyring.verify(credential, peer, now).ok_or(Unauthenticated::Invalid)?;
+                if held.record.kind == KeyKind::Operator {
+                    need_no_acting(headers)?;
+                    return Ok(Authenticated::Operator(Operator { key: held }));
+                }
+                Holder::of_key(held).ok_or(Unauthenticated::Invalid)?
+            }
+        };
+        let acting = self.acting(headers, &holder)?;
+        Ok(Authenticated::Caller(holder.caller(acting)))
+    }
+
+    /// Verifies a token: of a configured issuer, or for a task.
+    fn verify_bearer(
+        &self,
+        credential: &str,
+        headers: &CredentialHeaders<'_>,
+        peer: IpAddr,
+    ) -> Result<Authenticated, Refusal> {
+        if credential.starts_with(task_token::PREFIX) {
+            let token = self.parts.tasks.open(credential).filter(|token| self.task_holds(token));
+            let token = token.ok_or(Unauthenticated::Invalid)?;
+            need_no_acting(headers)?;
+            return self.task_of(token, peer).map(Authenticated::Caller).ok_or(Unauthenticated::Invalid.into());
         }
-        let record = self.keyring.verify(credential, peer, self.clock.now()).ok_or(Unauthenticated::Invalid)?;
-        let acting = self.acting(headers, &record)?;
-        if record.kind == KeyKind::Operator {
-            return Ok(Authenticated::Operator(Operator { key_id: record.id.clone() }));
+        let token = self.verify_token(credential)?;
+        let is_bound_elsewhere =
+            token.bound_to.is_some_and(|bound| headers.certificate.is_none_or(|shown| shown.fingerprint != bound));
+        if is_bound_elsewhere {
+            return Err(Unauthenticated::Invalid.into());
         }
-        key_caller(record, acting).map(Authenticated::Caller).ok_or(Unauthenticated::Invalid.into())
+        need_no_acting(headers)?;
+        Ok(Authenticated::Caller(token_caller(token)))
     }
 
     /// Whether the caller's credential still holds: looked at again before bytes leave.
     #[must_use]
     pub fn still_valid(&self, caller: &Caller) -> bool {
-        let now = self.clock.now();
-        caller.key().is_none_or(|key| self.keyring.is_current(key, now))
-            && caller.token().is_none_or(|token| now < token.expires_at)
+        let now = self.parts.clock.now();
+        let key_holds = caller.held_key().is_none_or(|held| self.parts.keyring.is_current(held, now));
+        let is_in_time = caller.expires_at().is_none_or(|end| now < end)
+            && caller.token().is_none_or(|token| now < token.expires_at);
+        key_holds && is_in_time && !self.is_revoked(caller) && self.is_known_where_needed(caller)
     }
 
-    /// The person that the key's holder acts for, if a header names one.
-    fn acting(&self, headers: &CredentialHeaders<'_>, key: &KeyRecord) -> Result<Option<Acting>, Refusal> {
-        let may = |scope: Scope| match key.kind {
-            KeyKind::Service | KeyKind::Agent if key.scopes.contains(scope) => Ok(()),
-            _ => Err(Unauthenticated::MissingScope(scope)),
+    /// Whether an operator's key still holds.
+    #[must_use]
+    pub fn operator_still_valid(&self, operator: &Operator) -> bool {
+        self.parts.keyring.is_current(&operator.key, self.parts.clock.now())
+    }
+
+    fn is_revoked(&self, caller: &Caller) -> bool {
+        let Some(person) = caller.person() else { return false };
+        let refuses = |facts: &TokenFacts| self.parts.revocations.refuse(caller.tenant(), person, facts);
+        let own = match caller.credential() {
+            Credential::Task { id, subject, .. } => refuses(&task_facts(id, subject)),
+            _ => false,
+        };
+        own || caller.token().is_some_and(refuses)
+    }
+
+    fn is_known_where_needed(&self, caller: &Caller) -> bool {
+        caller.directory() != Directory::MustKnow
+            || caller.person().is_some_and(|person| self.parts.engine.is_member(caller.tenant(), person))
+    }
+
+    /// Whose certificate it is, while it is in its time.
+    fn certified(&self, certificate: &ClientCertificate) -> Option<Holder> {
+        let mut fitting = self.parts.certificates.iter().filter(|mapping| mapping.name.fits(certificate));
+        // Where two fit, it is not said who asks.
+        let (Some(mapping), None) = (fitting.next(), fitting.next()) else { return None };
+        let is_current = certificate.is_current(self.parts.clock.now());
+        is_current.then(|| Holder::of_certificate(certificate, mapping))
+    }
+
+    /// The person that a program acts for, if a header names one.
+    fn acting(&self, headers: &CredentialHeaders<'_>, holder: &Holder) -> Result<Option<Acting>, Refusal> {
+        let may = |scope: Scope| match holder.is_program && holder.scopes.contains(scope) {
+            true => Ok(()),
+            false => Err(Unauthenticated::MissingScope(scope)),
         };
         match (headers.act_as, headers.on_behalf_of) {
             (None, None) => Ok(None),
@@ -209,114 +317,75 @@ impl Authenticator {
             (None, Some(token)) => {
                 may(Scope::Act)?;
                 let token = self.verify_token(token)?;
-                // A token of another tenant is as good as none: nothing crosses between tenants.
-                if key.tenant.as_ref() != Some(&token.tenant) {
+                // A token of another tenant is as good as none: nothing crosses between tenants. One that is bound to its holder's certificate is nobody else's to show.
+                if token.tenant != holder.tenant || token.bound_to.is_some() {
                     return Err(Unauthenticated::Invalid.into());
                 }
-                let VerifiedToken { principal, groups, attributes, facts, .. } = token;
-                Ok(Some(Acting { principal, groups, attributes, token: Some(facts) }))
+                Ok(Some(token.into()))
             }
             (Some(_), Some(_)) => Err(Unauthenticated::MalformedActing.into()),
         }
     }
 
     fn verify_token(&self, token: &str) -> Result<VerifiedToken, TokenError> {
-        let token = token::verify(token, &self.issuers, self.clock.now())?;
-        // A user whom the directory does not know is not one without groups.
-        let must_know = token.groups.directory == Directory::MustKnow;
-        if must_know && !self.engine.is_member(&token.tenant, &token.principal) {
-            return Err(TokenError::GroupsUnresolved);
+        let token = token::verify(token, &self.parts.issuers, self.parts.clock.now())?;
+        if self.parts.revocations.refuse(&token.tenant, &token.principal, &token.facts) {
+            return Err(TokenError::Invalid);
         }
+        self.check_known(&token.tenant, &token.principal, &token.groups)?;
         Ok(token)
+    }
+
+    /// A user whom the directory does not know is not one without groups.
+    fn check_known(&self, tenant: &TenantId, person: &Principal, groups: &Groups) -> Result<(), TokenError> {
+        let is_known = groups.directory != Directory::MustKnow || self.parts.engine.is_member(tenant, person);
+        if is_known { Ok(()) } else { Err(TokenError::GroupsUnresolved) }
+    }
+
+    /// Whether a token for a task is in its time and nothing of it was revoked; the key behind it is looked at apart.
+    fn task_holds(&self, token: &TaskToken) -> bool {
+        let root = &token.root;
+        let subject = TokenFacts {
+            issuer: root.issuer.clone(),
+            expires_at: token.limits.expires_at,
+            jti: root.jti.clone(),
+            issued_at: root.issued_at,
+        };
+        let is_revoked = [task_facts(&root.id, &subject), subject]
+            .iter()
+            .any(|facts| self.parts.revocations.refuse(&root.tenant, &root.person, facts));
+        let is_known = self.check_known(&root.tenant, &root.person, &root.groups).is_ok();
+        self.parts.clock.now() < token.limits.expires_at && !is_revoked && is_known
+    }
+
+    /// The holder of a token for a task, whose key still stands behind it; counts the request.
+    fn task_of(&self, token: TaskToken, peer: IpAddr) -> Option<Caller> {
+        let now = self.parts.clock.now();
+        let held = self.parts.keyring.behind(&token.root.key, &token.root.secret, peer, now)?;
+        let (budgets, until) = (token.budgets.clone(), token.limits.expires_at);
+        let caller = task_caller(token, held)?;
+        self.budgets.spend(&budgets, until, now).then_some(caller)
     }
 }
 
-/// The person that a key's holder acts for.
-struct Acting {
-    principal: Principal,
-    groups: Groups,
-    attributes: BTreeMap<String, AttributeValue>,
-    token: Option<TokenFacts>,
+/// A token for a task as revocations know it. It was not issued before the person's own.
+fn task_facts(id: &str, subject: &TokenFacts) -> TokenFacts {
+    TokenFacts { issuer: TASK_ISSUER.to_owned(), jti: Some(id.to_owned()), ..subject.clone() }
+}
+
+/// Refuses a credential that names somebody else and cannot.
+const fn need_no_acting(headers: &CredentialHeaders<'_>) -> Result<(), Unauthenticated> {
+    match (headers.act_as, headers.on_behalf_of) {
+        (None, None) => Ok(()),
+        (Some(_), _) => Err(Unauthenticated::MissingScope(Scope::Assert)),
+        (None, Some(_)) => Err(Unauthenticated::MissingScope(Scope::Act)),
+    }
 }
 
 /// The `Bearer` credential of an `Authorization` header; the scheme's case does not matter (RFC 9110, 11.1).
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, credential) = header.split_once(' ')?;
     (scheme.eq_ignore_ascii_case("bearer") && !credential.is_empty()).then_some(credential)
-}
-
-fn token_caller(token: VerifiedToken) -> Caller {
-    let subject = subject(token.tenant, token.principal.clone(), token.groups, token.attributes);
-    Caller::new(Identity {
-        credential: Credential::Token(token.facts),
-        key: None,
-        principal: Some(token.principal),
-        acting_for: None,
-        reader: subject.clone(),
-        writer: subject,
-        scopes: token.scopes,
-        ceiling: Selection::All,
-        task: Task::default(),
-    })
-}
-
-/// `None` for a key without a tenant, which only an operator's may be.
-fn key_caller(key: Arc<KeyRecord>, acting: Option<Acting>) -> Option<Caller> {
-    let tenant = key.tenant.clone()?;
-    let own = key.subject.clone().map_or_else(
-        || nobody(tenant.clone()),
-        |own| {
-            let groups = Groups { named: key.groups.clone(), directory: Directory::Adds };
-            subject(tenant.clone(), own, groups, key.attributes.clone())
-        },
-    );
-    let reads_as_itself = key.kind == KeyKind::User || key.scopes.contains(Scope::ReadAsService);
-    let (reader, writer, acting_for, on_behalf) = match acting {
-        Some(person) => {
-            let subject = subject(tenant, person.principal.clone(), person.groups, person.attributes);
-            (subject.clone(), subject, Some(person.principal), person.token)
-        }
-        None if reads_as_itself => (own.clone(), own, None, None),
-        None => (nobody(tenant), own, None, None),
-    };
-    Some(Caller::new(Identity {
-        credential: Credential::Key { id: key.id.clone(), on_behalf },
-        principal: key.subject.clone(),
-        acting_for,
-        reader,
-        writer,
-        scopes: key.scopes.clone(),
-        ceiling: key.collections.clone().map_or(Selection::All, Selection::Only),
-        key: Some(key),
-        task: Task::default(),
-    }))
-}
-
-/// The verified subject of a person or service: their name, their groups, and `everyone`.
-fn subject(
-    tenant: TenantId,
-    principal: Principal,
-    groups: Groups,
-    attributes: BTreeMap<String, AttributeValue>,
-) -> Subject {
-    let mut principals = groups.named;
-    principals.extend([principal, Principal::everyone()]);
-    let subject = assert_verified(tenant, principals, attributes);
-    if groups.directory == Directory::IsLeftOut { subject.closed() } else { subject }
-}
-
-/// Reads nothing.
-fn nobody(tenant: TenantId) -> Subject {
-    assert_verified(tenant, BTreeSet::new(), BTreeMap::new())
-}
-
-#[expect(clippy::disallowed_methods, reason = "authentication is what verifies a subject")]
-const fn assert_verified(
-    tenant: TenantId,
-    principals: BTreeSet<Principal>,
-    attributes: BTreeMap<String, AttributeValue>,
-) -> Subject {
-    Subject::assert_verified(tenant, principals, attributes)
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Tokens that must be refused, keys, and acting for a person.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use aws_lc_rs::{
     hmac,
@@ -10,12 +13,12 @@ use aws_lc_rs::{
 };
 use data_encoding::BASE64URL_NOPAD;
 use futures_util::FutureExt as _;
-use ringfence_indexes::Timestamp;
+use ringfence_indexes::{AttributeValue, Timestamp};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{authz, authz::Scopes, entropy::Entropy};
+use crate::{authz, authz::Scopes, seal::MasterKey};
 
 const NOW: i64 = 1_700_000_000;
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -57,7 +60,17 @@ impl World {
         let clock = Arc::new(Clock::fixed(Timestamp(NOW * 1_000_000)));
         let engine = Arc::new(Engine::new());
         let keyring = Arc::new(Keyring::new(KeyHasher::new([7; 32])));
-        let authenticator = Authenticator::new(keyring, vec![issuer], Arc::clone(&engine), Arc::clone(&clock));
+        let entropy = Arc::new(Entropy::seeded([3; 32]));
+        let authenticator = Authenticator::new(AuthenticatorParts {
+            keyring,
+            issuers: vec![issuer],
+            certificates: Vec::new(),
+            revocations: Arc::default(),
+            tasks: TaskTokens::new(&MasterKey::new([1; 32]), &entropy),
+            engine: Arc::clone(&engine),
+            clock: Arc::clone(&clock),
+            entropy,
+        });
         let stranger = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
         Self { key, stranger, authenticator, engine, clock }
     }
@@ -117,6 +130,7 @@ impl World {
             expires_at: None,
             created_at: Timestamp(0),
             secret_hash: new.secret_hash,
+            previous: None,
         };
         keyring.insert(record.clone());
         (record, new.key.expose_secret().to_owned())
@@ -124,7 +138,8 @@ impl World {
 
     fn act(&self, key: &str, act_as: Option<&str>, on_behalf_of: Option<&str>) -> Result<Caller, Unauthenticated> {
         let authorization = format!("Bearer {key}");
-        let headers = CredentialHeaders { authorization: Some(&authorization), act_as, on_behalf_of };
+        let authorization = Some(authorization.as_str());
+        let headers = CredentialHeaders { authorization, act_as, on_behalf_of, certificate: None };
         self.authenticate(&headers).map(|found| found.caller().unwrap().clone())
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct VerifiedToken {
     pub(super) attributes: BTreeMap<String, AttributeValue>,
     pub(super) scopes: Scopes,
     pub(super) facts: TokenFacts,
+    /// The certificate that its holder must show beside it (RFC 8705).
+    pub(super) bound_to: Option<[u8; 32]>,
 }
 
 /// The groups of a token's user, as far as the token tells.
@@ -54,6 +56,22 @@ pub(super) enum Directory {
     IsLeftOut,
     /// It alone knows the groups, and must know some: not known is not none.
     MustKnow,
+}
+
+impl Directory {
+    /// A stable name.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Adds => "adds",
+            Self::IsLeftOut => "is_left_out",
+            Self::MustKnow => "must_know",
+        }
+    }
+
+    /// What has this name.
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        [Self::Adds, Self::IsLeftOut, Self::MustKnow].into_iter().find(|directory| directory.name() == name)
+    }
 }
 
 /// Why a token is refused; outside, all but one are the same.
@@ -188,7 +206,8 @@ fn read_claims(claims: &Map<String, Value>, issuer: &Issuer, now: Timestamp) -> 
         groups: read_groups(claims, issuer)?,
         attributes: read_attributes(claims, issuer).ok_or(TokenError::Invalid)?,
         scopes: read_scopes(claims, issuer).ok_or(TokenError::Invalid)?,
-        facts: TokenFacts { issuer: issuer.issuer.clone(), expires_at, jti },
+        facts: TokenFacts { issuer: issuer.issuer.clone(), expires_at, jti, issued_at: issued_at(claims) },
+        bound_to: confirmation(claims).ok_or(TokenError::Invalid)?,
     })
 }
 
@@ -204,6 +223,19 @@ fn check_times(claims: &Map<String, Value>, issuer: &Issuer, now: Timestamp) -> 
     let is_current = now_seconds < refused_from && expires - now_seconds <= issuer.max_lifetime_seconds;
     let valid = is_current && has_begun("nbf") && has_begun("iat");
     valid.then(|| refused_from.checked_mul(1_000_000).map(Timestamp)).flatten()
+}
+
+/// When the token was issued, as far as it tells; [`check_times`] has seen that it is a number.
+fn issued_at(claims: &Map<String, Value>) -> Option<Timestamp> {
+    claims.get("iat")?.as_i64()?.checked_mul(1_000_000).map(Timestamp)
+}
+
+/// The certificate that a token is bound to. `None` for a token that asks for a proof which is not understood here: without it the token must not hold (RFC 7800, 3.1).
+fn confirmation(claims: &Map<String, Value>) -> Option<Option<[u8; 32]>> {
+    let Some(confirmation) = claims.get("cnf") else { return Some(None) };
+    let members = confirmation.as_object().filter(|members| members.len() == 1)?;
+    let thumbprint = BASE64URL_NOPAD.decode(members.get("x5t#S256")?.as_str()?.as_bytes()).ok()?;
+    thumbprint.try_into().ok().map(Some)
 }
 
 /// `alice` is `user:alice`; a prefix other than `user:` and `service:` is refused, so that no subject becomes a group.

@@ -28,10 +28,13 @@ enum KeyCommand {
         #[command(flatten)]
         admin: AdminOptions,
     },
-    /// Give a key a new secret, shown once; the old one stops working at once
+    /// Give a key a new secret, shown once; the old one stops working at once, or after `--overlap`
     Rotate {
         /// The key's id: the part after `rf_`
         id: String,
+        /// How long the old one works as well: 15m, 8h, at most 7d
+        #[arg(long, value_name = "TIME", value_parser = duration::seconds)]
+        overlap: Option<u32>,
         #[command(flatten)]
         admin: AdminOptions,
     },
@@ -96,9 +99,9 @@ impl Key {
             KeyCommand::List { tenant, admin } => {
                 admin.with(context, async |client| list(client, context, tenant.as_deref()).await).await
             }
-            KeyCommand::Rotate { id, admin } => {
+            KeyCommand::Rotate { id, overlap, admin } => {
                 let id = public_part(&id);
-                admin.with(context, async |client| rotate(client, context, &id).await).await
+                admin.with(context, async |client| rotate(client, context, &id, overlap.unwrap_or(0)).await).await
             }
             KeyCommand::Revoke { id, admin } => {
                 let id = public_part(&id);
@@ -151,8 +154,9 @@ async fn make(client: &Client, context: &Context, body: &Value) -> Result<(), Fa
     show(context, &key)
 }
 
-async fn rotate(client: &Client, context: &Context, id: &str) -> Result<(), Failure> {
-    let key = client.send(client.request(Method::POST, &["v1", "keys", id, "rotate"])).await?;
+async fn rotate(client: &Client, context: &Context, id: &str, overlap_seconds: u32) -> Result<(), Failure> {
+    let request = client.request(Method::POST, &["v1", "keys", id, "rotate"]);
+    let key = client.send(request.json(&json!({"overlap_seconds": overlap_seconds}))).await?;
     show(context, &key)
 }
 

@@ -78,6 +78,7 @@ fn operator_record(id: String, name: &str, secret_hash: [u8; 32], created_at: Ti
         expires_at: None,
         created_at,
         secret_hash,
+        previous: None,
     }
 }
 

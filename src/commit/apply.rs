@@ -6,7 +6,7 @@ use ringfence_indexes::{Change, CollectionId, Principal, TenantId, Timestamp, Ve
 
 use super::{CommitError, Outcome, Write, effect::Effect};
 use crate::{
-    authn::KeyRecord,
+    authn::{KeyRecord, PreviousSecret, Revocation},
     store::{CollectionRecord, GroupRecord, StoreError, StoredCollection, TenantRecord, Writer},
 };
 
@@ -81,8 +81,11 @@ impl Apply<'_> {
             Write::WritePolicy(tenant, write) => self.write_policy(tenant, *write).await,
             Write::PutPolicySettings(tenant, settings) => self.write_policy_settings(tenant, *settings).await,
             Write::CreateKey(record) => self.create_key(*record).await,
-            Write::RotateKey { tenant, id, secret_hash } => self.rotate_key(tenant, &id, secret_hash).await,
+            Write::RotateKey { tenant, id, secret_hash, overlap_until } => {
+                self.rotate_key(tenant, &id, secret_hash, overlap_until).await
+            }
             Write::DeleteKey { tenant, id } => self.delete_key(tenant, id).await,
+            Write::Revoke(revocation) => self.revoke(*revocation).await,
         }
     }
 
@@ -197,9 +200,30 @@ impl Apply<'_> {
         tenant: Option<TenantId>,
         id: &str,
         secret_hash: [u8; 32],
+        overlap_until: Option<Timestamp>,
     ) -> Result<Applied, Refused> {
         let record = self.need_key(tenant.as_ref(), id).await?;
-        self.write_key(KeyRecord { secret_hash, ..record }, Outcome::Changed).await
+        // One secret before the newest at most: rotating again ends an overlap.
+        let previous = overlap_until.map(|until| PreviousSecret { hash: record.secret_hash, until });
+        self.write_key(KeyRecord { secret_hash, previous, ..record }, Outcome::Changed).await
+    }
+
+    async fn revoke(&mut self, revocation: Revocation) -> Result<Applied, Refused> {
+        let tenant = revocation.tenant.clone();
+        self.need_tenant(&tenant).await?;
+        let entries = self.writer.revocations(&tenant).await?;
+        for over in entries.iter().filter(|entry| entry.is_over(self.now)) {
+            self.writer.delete_revocation(over).await?;
+        }
+        let mut current = entries.iter().filter(|entry| !entry.is_over(self.now));
+        let before = current.find(|entry| entry.id() == revocation.id());
+        let revocation = match before {
+            Some(before) => revocation.joined(before),
+            None => revocation,
+        };
+        self.writer.put_revocation(&revocation, before).await?;
+        let outcome = if before.is_some() { Outcome::Changed } else { Outcome::Created };
+        self.changed(&tenant, outcome, Effect::Revoke(revocation, self.now)).await
     }
 
     async fn write_key(&mut self, record: KeyRecord, outcome: Outcome) -> Result<Applied, Refused> {
@@ -209,7 +233,11 @@ impl Apply<'_> {
     }
 
     async fn delete_key(&mut self, tenant: Option<TenantId>, id: String) -> Result<Applied, Refused> {
-        self.need_key(tenant.as_ref(), &id).await?;
+        let record = self.need_key(tenant.as_ref(), &id).await?;
+        let is_lasting = tenant.is_none() && record.expires_at.is_none();
+        if is_lasting && !self.writer.has_other_lasting_operator(&id).await? {
+            return Err(CommitError::LastOperatorKey.into());
+        }
         self.writer.delete_key(tenant.as_ref(), &id).await?;
         let revision = self.advance(tenant.as_ref()).await?;
         Ok(Applied { outcome: Outcome::Changed, revision, effect: Effect::DropKey(tenant, id) })

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use ringfence_indexes::{Change, CollectionId, Engine, EngineError, TenantId};
+use ringfence_indexes::{Change, CollectionId, Engine, EngineError, TenantId, Timestamp};
 
 use crate::{
-    authn::{KeyRecord, Keyring},
+    authn::{KeyRecord, Keyring, Revocation, Revocations},
     catalog::Catalog,
     seal::{MasterKey, TenantKeys},
     store::{CollectionRecord, TenantRecord},
@@ -23,6 +23,8 @@ pub(super) enum Effect {
     Index(TenantId, Change),
     PutKey(KeyRecord),
     DropKey(Option<TenantId>, String),
+    /// An entry, and the moment at which those that are over are forgotten.
+    Revoke(Revocation, Timestamp),
 }
 
 /// Everything in memory that follows the store.
@@ -32,6 +34,7 @@ pub(super) struct Derived {
     pub(super) engine: Arc<Engine>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) keyring: Arc<Keyring>,
+    pub(super) revocations: Arc<Revocations>,
 }
 
 /// The index changes of a tenant that wait to become one snapshot.
@@ -60,6 +63,7 @@ impl Derived {
                     pending.remove(&tenant);
                     self.keyring.remove_where(|key| key.tenant.as_ref() == Some(&tenant));
                     self.catalog.remove_tenant(&tenant);
+                    self.revocations.remove_tenant(&tenant);
                     self.engine.drop_tenant(&tenant);
                     continue;
                 }
@@ -72,6 +76,12 @@ impl Derived {
                 Effect::DropKey(tenant, id) => {
                     self.keyring.remove(&id);
                     let Some(tenant) = tenant else { continue };
+                    (tenant, None)
+                }
+                Effect::Revoke(revocation, now) => {
+                    let tenant = revocation.tenant.clone();
+                    self.revocations.prune(&tenant, now);
+                    self.revocations.insert(revocation);
                     (tenant, None)
                 }
                 Effect::PutCollection(tenant, record) => {

@@ -3,7 +3,10 @@
 use ringfence_indexes::{CollectionId, DocumentId, Principal};
 
 use super::{Cause, PolicyWrite, Write, WriteRequest};
-use crate::audit::{Action, AuditEvent};
+use crate::{
+    audit::{Action, AuditEvent},
+    authn::{Revocation, RevocationTarget},
+};
 
 /// The record of a write. What makes or ends a tenant is the server's; everything else is its tenant's.
 pub(super) fn event(request: &WriteRequest) -> AuditEvent {
@@ -60,6 +63,15 @@ fn describe(write: &Write) -> (Action, String) {
         Write::CreateKey(key) => (Action::CreateKey, key.id.clone()),
         Write::RotateKey { id, .. } => (Action::RotateKey, id.clone()),
         Write::DeleteKey { id, .. } => (Action::DeleteKey, id.clone()),
+        Write::Revoke(revocation) => (Action::RevokeTokens, revoked(revocation)),
+    }
+}
+
+/// Which tokens: a subject's from before a moment, or one by its issuer and id.
+fn revoked(revocation: &Revocation) -> String {
+    match &revocation.target {
+        RevocationTarget::Token { issuer, jti } => format!("{issuer}#{jti}"),
+        RevocationTarget::Subject { subject, .. } => subject.to_string(),
     }
 }
 

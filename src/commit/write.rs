@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     audit::{Actor, Receipt},
-    authn::KeyRecord,
+    authn::{KeyRecord, Revocation},
     store::{CollectionRecord, Decision, DocumentKey, PolicyRecord, PolicySettings},
 };
 
@@ -129,7 +129,7 @@ pub enum Write {
     PutPolicySettings(TenantId, Box<PolicySettings>),
     /// Makes a key.
     CreateKey(Box<KeyRecord>),
-    /// Gives a key a new secret; the old one is refused from then on.
+    /// Gives a key a new secret; the old one is refused from then on, or once the overlap is over.
     RotateKey {
         /// Whose; `None` for an operator's key.
         tenant: Option<TenantId>,
@@ -137,6 +137,8 @@ pub enum Write {
         id: String,
         /// The keyed hash of the new secret.
         secret_hash: [u8; 32],
+        /// Until when the old secret is taken as well.
+        overlap_until: Option<Timestamp>,
     },
     /// Revokes a key.
     DeleteKey {
@@ -145,6 +147,8 @@ pub enum Write {
         /// The key.
         id: String,
     },
+    /// Refuses tokens that their issuer still stands by.
+    Revoke(Box<Revocation>),
 }
 
 impl Write {
@@ -169,6 +173,7 @@ impl Write {
             Self::PutDocument(document) => Some(&document.tenant),
             Self::ReworkDocument(rework) => Some(&rework.document.tenant),
             Self::CreateKey(key) => key.tenant.as_ref(),
+            Self::Revoke(revocation) => Some(&revocation.tenant),
             Self::RotateKey { tenant, .. } | Self::DeleteKey { tenant, .. } => tenant.as_ref(),
         }
     }
@@ -355,6 +360,9 @@ pub enum CommitError {
     /// The key is not there.
     #[error("there is no such key")]
     NoKey,
+    /// It would be the last operator's key that never expires.
+    #[error("it is the last operator key that never expires: make another one first")]
+    LastOperatorKey,
     /// The vectors are not of the collection's length, or its source of vectors was changed while it has documents.
     #[error("the vectors do not fit the collection")]
     VectorsDoNotFit,

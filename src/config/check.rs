@@ -57,6 +57,7 @@ impl Config {
                 "listen on 127.0.0.1, or set `behind_proxy = true` where a proxy guards it",
             ));
         }
+        self.certificates()?;
         self.check_data_dir()?;
         self.issuer.iter().map(super::IssuerConfig::load).collect()
     }

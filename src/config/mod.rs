@@ -2,6 +2,7 @@
 //!
 //! What would be unsafe is refused at the start with the reason and the remedy, rather than served.
 
+mod certificate;
 mod check;
 mod issuer;
 
@@ -14,7 +15,7 @@ use std::{
 
 use serde::Deserialize;
 
-pub use self::{check::UnsafeConfig, issuer::IssuerConfig};
+pub use self::{certificate::CertificateConfig, check::UnsafeConfig, issuer::IssuerConfig};
 
 /// The file that is read where none is named.
 pub const FILE: &str = "ringfence.toml";
@@ -55,6 +56,8 @@ pub struct Config {
     pub development_issuer: bool,
     /// Issuers of tokens.
     pub issuer: Vec<IssuerConfig>,
+    /// Programs that show a client certificate.
+    pub client_certificate: Vec<CertificateConfig>,
     /// Browsers of other origins.
     pub cors: CorsConfig,
     /// Metrics.
@@ -71,6 +74,8 @@ pub struct TlsConfig {
     pub cert_file: PathBuf,
     /// The private key, PEM.
     pub key_file: PathBuf,
+    /// The authorities that sign the certificates of clients, PEM; without it none is asked for.
+    pub client_ca_file: Option<PathBuf>,
 }
 
 /// The audit log.
@@ -168,6 +173,7 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             development_issuer: false,
             issuer: Vec::new(),
+            client_certificate: Vec::new(),
             cors: CorsConfig::default(),
             metrics: MetricsConfig::default(),
             log: LogConfig::default(),
@@ -263,6 +269,7 @@ fn resolve_paths(table: &mut toml::Table, folder: &Path) {
     if let Some(toml::Value::Table(tls)) = table.get_mut("tls") {
         resolve(tls, "cert_file", folder);
         resolve(tls, "key_file", folder);
+        resolve(tls, "client_ca_file", folder);
     }
     for issuer in table.get_mut("issuer").and_then(toml::Value::as_array_mut).into_iter().flatten() {
         if let toml::Value::Table(issuer) = issuer {
@@ -378,6 +385,7 @@ mod tests {
             });
         let config: Config = toml::from_str(&examples).unwrap_or_else(|error| panic!("{error}"));
         assert!(config.tls.is_some() && config.metrics.listen.is_some() && config.issuer.len() == 1);
+        assert_eq!(config.certificates().unwrap().len(), 1);
     }
 
     #[test]

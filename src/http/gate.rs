@@ -21,13 +21,13 @@ use super::{
     reply::Recorded,
     request_id::RequestId,
     routes,
-    server::Peer,
+    server::{Peer, PeerCertificate},
     state::Server,
 };
 use crate::{
     administration::keys::KeyManager,
     audit::{Action, Actor, AuditEvent},
-    authn::{Authenticated, CredentialHeaders, Unauthenticated},
+    authn::{Authenticated, ClientCertificate, CredentialHeaders, Unauthenticated},
     authz::{self, OperatorPermit, Permit, operator_permit, permit},
     retrieval::answer::record,
     seal::{Sealer, TenantKeys},
@@ -103,11 +103,12 @@ pub(super) async fn gate(
     let resource = names.map_or_else(|_| String::new(), |names| joined(&names));
     let resource = (!resource.is_empty()).then_some(resource);
     let mut trail = Trail { action, resource, request_id, who: Who::Nobody };
-    let address = address(&server, &request);
-    let authenticated = match authenticate(&server, request.headers(), address, &mut trail).await {
-        Ok(authenticated) => authenticated,
-        Err(refused) => return trail.finish(&server, *refused).await,
-    };
+    let (address, certificate) = (address(&server, &request), certificate(&request));
+    let authenticated =
+        match authenticate(&server, request.headers(), certificate.as_deref(), address, &mut trail).await {
+            Ok(authenticated) => authenticated,
+            Err(refused) => return trail.finish(&server, *refused).await,
+        };
     trail.who = Who::of(&authenticated);
     if let Err(refused) = server.limits.check(&authenticated) {
         return too_soon(*refused);
@@ -211,11 +212,12 @@ fn too_soon(refused: TooSoon) -> Response {
 async fn authenticate(
     server: &Server,
     headers: &HeaderMap,
+    certificate: Option<&ClientCertificate>,
     address: IpAddr,
     trail: &mut Trail,
 ) -> Result<Authenticated, Box<Response>> {
-    let was_shown = headers.contains_key(header::AUTHORIZATION);
-    let headers = credential_headers(headers);
+    let was_shown = headers.contains_key(header::AUTHORIZATION) || certificate.is_some();
+    let headers = credential_headers(headers).map(|headers| CredentialHeaders { certificate, ..headers });
     let authenticator = &server.app.authenticator;
     let refused = match headers.as_ref().map_err(|refused| *refused) {
         Ok(headers) => match authenticator.authenticate(headers, address).await {
@@ -261,7 +263,13 @@ fn credential_headers(headers: &HeaderMap) -> Result<CredentialHeaders<'_>, Unau
         authorization: once("authorization", Unauthenticated::Invalid)?,
         act_as: once("ringfence-as", Unauthenticated::MalformedActing)?,
         on_behalf_of: once("ringfence-on-behalf-of", Unauthenticated::MalformedActing)?,
+        certificate: None,
     })
+}
+
+/// The certificate of the connection.
+fn certificate(request: &Request) -> Option<Arc<ClientCertificate>> {
+    request.extensions().get::<PeerCertificate>().map(|certificate| Arc::clone(&certificate.0))
 }
 
 /// Where the request comes from. A proxy appends its client to `X-Forwarded-For`, so the last address is the one it vouches for.

@@ -8,7 +8,7 @@ use axum::{
 };
 use ringfence_indexes::AttributeValue;
 use secrecy::ExposeSecret;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
@@ -29,13 +29,15 @@ use crate::{
 };
 
 const PURPOSE: &str = "keys";
+/// The longest that two secrets of a key are taken.
+const OVERLAP_SECONDS_MAX: u32 = 604_800;
 
 /// A key, without its secret.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Key, example = json!({
     "id": "1f0c2b9d4e5a6b7c8d9e", "tenant": "acme", "kind": "service", "name": "wiki sync", "subject": "service:wiki-sync",
     "scopes": ["search", "ingest", "assert"], "collections": null, "groups": [], "attributes": {}, "networks": null,
-    "expires_at": null, "created_at": "2026-11-03T09:12:44Z", "last_used_at": null
+    "expires_at": null, "created_at": "2026-11-03T09:12:44Z", "last_used_at": null, "previous_until": null
 }))]
 struct KeyView {
     /// The public part of the key.
@@ -65,6 +67,8 @@ struct KeyView {
     created_at: String,
     /// When it was last used; `null` for never.
     last_used_at: Option<String>,
+    /// Until when the string before the last rotation is taken as well; `null` where it is not.
+    previous_until: Option<String>,
 }
 
 /// A key with its string, shown this once.
@@ -72,7 +76,7 @@ struct KeyView {
 #[schema(example = json!({
     "id": "1f0c2b9d4e5a6b7c8d9e", "tenant": "acme", "kind": "service", "name": "wiki sync", "subject": "service:wiki-sync",
     "scopes": ["search", "ingest", "assert"], "collections": null, "groups": [], "attributes": {}, "networks": null,
-    "expires_at": null, "created_at": "2026-11-03T09:12:44Z", "last_used_at": null,
+    "expires_at": null, "created_at": "2026-11-03T09:12:44Z", "last_used_at": null, "previous_until": null,
     "key": "rf_1f0c2b9d4e5a6b7c8d9e_…", "revision": "…"
 }))]
 pub(super) struct IssuedKeyView {
@@ -96,6 +100,8 @@ pub(super) struct KeyList {
 
 impl KeyView {
     fn new(key: &KeyRecord, server: &Server) -> Self {
+        let now = server.app.clock.now();
+        let previous_until = key.previous.map(|previous| previous.until).filter(|until| now < *until);
         let last_used_at = server.app.authenticator.keyring().uses().last(&key.id);
         Self {
             id: key.id.clone(),
@@ -111,6 +117,7 @@ impl KeyView {
             expires_at: key.expires_at.map(acl_form::format_time),
             created_at: acl_form::format_time(key.created_at),
             last_used_at: last_used_at.map(acl_form::format_time),
+            previous_until: previous_until.map(acl_form::format_time),
         }
     }
 }
@@ -185,21 +192,45 @@ pub(super) async fn list(State(server): State<Server>, ask: Ask, page: PageQuery
     Ok(reply(StatusCode::OK, &KeyList { keys, next_cursor }, receipt))
 }
 
+/// How a key is rotated.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(example = json!({"overlap_seconds": 3600}))]
+pub(super) struct Rotation {
+    /// How long the old string is taken as well, at most a week; 0 for not at all.
+    #[schema(minimum = 0, maximum = 604_800, default = 0)]
+    overlap_seconds: u64,
+}
+
 /// Give a key a new secret
 ///
-/// The old string is refused from the answer on. Whoever rotates a key gets it, so it may not be wider than theirs.
+/// The old string is refused from the answer on, or once `overlap_seconds` are over; rotating again ends an overlap. Whoever rotates a key gets it, so it may not be wider than theirs. The body may be left out.
 #[utoipa::path(
     post, path = "/v1/keys/{key}/rotate", tag = "keys", operation_id = "rotate_key",
     params(("key" = String, Path, description = "The key's id")),
+    request_body = Option<Rotation>,
     responses((status = 200, description = "The key, with its new string this once", body = IssuedKeyView))
 )]
 pub(super) async fn rotate(
     State(server): State<Server>,
     ask: Ask,
     Names(key): Names<String>,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<Response, Problem> {
     let manager = ask.key_manager()?;
-    let (issued, receipt) = server.administration.rotate_key(&manager, &key, ask.id()).await?.into_parts();
+    let body = read_bounded(body, server.settings.json_bytes_max).await?;
+    let rotation = if body.is_empty() {
+        Rotation::default()
+    } else {
+        json::require_json(&headers)?;
+        json::parse(&body)?
+    };
+    let overlap = u32::try_from(rotation.overlap_seconds).ok().filter(|seconds| *seconds <= OVERLAP_SECONDS_MAX);
+    let overlap = overlap.ok_or_else(|| {
+        Problem::invalid("/overlap_seconds", format!("must be at most {OVERLAP_SECONDS_MAX}: a week"))
+    })?;
+    let (issued, receipt) = server.administration.rotate_key(&manager, &key, overlap, ask.id()).await?.into_parts();
     Ok(reply_written(StatusCode::OK, &IssuedKeyView::new(&issued, &server), &issued.revision, receipt))
 }
 

@@ -87,6 +87,8 @@ impl Limits {
 fn credential(caller: &Caller) -> String {
     match caller.credential() {
         Credential::Key { id, .. } => id.clone(),
+        Credential::Task { key, .. } => key.clone(),
+        Credential::Certificate(name) => format!("certificate\n{name}"),
         // A person with many tokens is one asker.
         Credential::Token(facts) => {
             let subject = caller.principal().map_or("", Principal::as_str);

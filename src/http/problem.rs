@@ -25,6 +25,35 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// After how many seconds the client may try again, for 429 and 503.
     pub retry_after_seconds: Option<u64>,
+    /// What OAuth calls it, for the route of tokens.
+    pub oauth: Option<OauthError>,
+}
+
+/// What OAuth calls a refusal (RFC 6749, 5.2; RFC 8693, 2.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OauthError {
+    /// Something is missing, doubled, unknown, or does not hold.
+    InvalidRequest,
+    /// A scope that cannot be had.
+    InvalidScope,
+    /// A token for elsewhere.
+    InvalidTarget,
+    /// The application may not do this.
+    UnauthorizedClient,
+    /// Another way of getting a token.
+    UnsupportedGrantType,
+}
+
+impl OauthError {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+        }
+    }
 }
 
 /// One wrong field of a request.
@@ -61,6 +90,12 @@ pub struct ProblemDocument {
     /// The fields that are wrong, for 422.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// What OAuth calls it, on the route of tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+    /// The detail once more, under OAuth's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_description: Option<String>,
 }
 
 macro_rules! codes {
@@ -100,6 +135,7 @@ codes! {
     MalformedRequest = 400, "malformed_request", "The request is not well-formed HTTP";
     MalformedJson = 400, "malformed_json", "The body is not well-formed JSON";
     MalformedHeader = 400, "malformed_header", "A header has the wrong form";
+    InvalidExchange = 400, "invalid_exchange", "No token can be made of this";
     InvalidCursor = 400, "invalid_cursor", "The cursor is not one of this listing";
     Unauthenticated = 401, "unauthenticated", "No valid credential";
     MissingScope = 403, "missing_scope", "The credential lacks a scope";
@@ -114,6 +150,7 @@ codes! {
     RequestTimeout = 408, "request_timeout", "The body came too slowly";
     Conflict = 409, "conflict", "Already taken";
     ContentChanged = 409, "content_changed", "The content was replaced meanwhile";
+    LastOperatorKey = 409, "last_operator_key", "The last operator key cannot be deleted";
     RevisionNotReached = 412, "revision_not_reached", "The demanded revision is not reached";
     PayloadTooLarge = 413, "payload_too_large", "The body is too large";
     UriTooLong = 414, "uri_too_long", "The address is too long";
@@ -135,7 +172,13 @@ impl Problem {
     /// A refusal with its explanation.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), retry_after_seconds: None }
+        Self { code, detail: detail.into(), errors: Vec::new(), retry_after_seconds: None, oauth: None }
+    }
+
+    /// The same refusal with OAuth's name for it beside.
+    #[must_use]
+    pub fn with_oauth(self, error: OauthError) -> Self {
+        Self { oauth: Some(error), ..self }
     }
 
     /// The one answer for what is absent and for what the caller may not know of.
@@ -185,6 +228,8 @@ impl Problem {
             detail: self.detail.clone(),
             request_id: request_id.as_str().to_owned(),
             errors: self.errors.clone(),
+            error: self.oauth.map(OauthError::as_str),
+            error_description: self.oauth.map(|_| ascii(&self.detail)),
         }
     }
 
@@ -213,6 +258,12 @@ impl IntoResponse for Problem {
         response.extensions_mut().insert(Rendering(self));
         response
     }
+}
+
+/// The characters that an `error_description` may have (RFC 6749, 5.2).
+fn ascii(detail: &str) -> String {
+    let allowed = |character: char| matches!(character, ' '..='~') && !matches!(character, '"' | '\\');
+    detail.chars().map(|character| if allowed(character) { character } else { '?' }).collect()
 }
 
 #[derive(Clone)]

@@ -144,7 +144,9 @@ impl From<CommitError> for Problem {
             | CommitError::NoPolicy
             | CommitError::NoKey => Self::not_found(),
             CommitError::Moved => Self::new(Code::ContentChanged, error.to_string()),
-            CommitError::TenantExists | CommitError::KeyExists => Self::new(Code::Conflict, error.to_string()),
+            CommitError::TenantExists | CommitError::KeyExists | CommitError::LastOperatorKey => {
+                Self::new(Code::Conflict, error.to_string())
+            }
         }
     }
 }
@@ -155,6 +157,7 @@ impl From<AdministrationError> for Problem {
             AdministrationError::NotFound => Self::not_found(),
             AdministrationError::CredentialGone => Self::unauthenticated(),
             AdministrationError::TenantTaken => Self::new(Code::Conflict, error.to_string()),
+            AdministrationError::LastOperatorKey => Self::new(Code::LastOperatorKey, error.to_string()),
             AdministrationError::Wider(detail) => Self::new(Code::WiderThanYourself, detail),
             AdministrationError::Field { pointer, detail } => Self::invalid(pointer, detail),
             AdministrationError::Fields(faults) => Self::invalid_fields(field_errors(faults)),

@@ -29,7 +29,7 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tower::ServiceExt;
 
 use super::{
@@ -40,10 +40,15 @@ use super::{
     strict,
     wire::{Verdict, Wire},
 };
+use crate::authn::ClientCertificate;
 
 /// The address a request came from, as an extension of the request.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
+
+/// The client certificate of a request's connection, as an extension of the request.
+#[derive(Clone, Debug)]
+pub(super) struct PeerCertificate(pub(super) Arc<ClientCertificate>);
 
 /// Serves `router` on `listener` until `shutdown` resolves; returns when open requests are done or the drain time is over.
 pub async fn serve(
@@ -117,16 +122,17 @@ impl Connection {
             return;
         }
         match tls {
-            None => self.run(stream).await,
+            None => self.run(stream, None).await,
             Some(acceptor) => {
                 if let Ok(Ok(stream)) = timeout(self.settings.handshake_timeout, acceptor.accept(stream)).await {
-                    self.run(stream).await;
+                    let certificate = peer_certificate(&stream);
+                    self.run(stream, certificate).await;
                 }
             }
         }
     }
 
-    async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(mut self, stream: S) {
+    async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(mut self, stream: S, certificate: Option<PeerCertificate>) {
         let verdict = Verdict::default();
         // hyper refuses what is more than twice over the limit; what is a little over gets a problem document.
         let buffer_bytes = self.settings.head_bytes_max * 2;
@@ -134,8 +140,11 @@ impl Connection {
         let wire = Wire::new(stream, inspector, verdict.clone(), self.settings.write_timeout);
         let (router, settings, peer) = (self.router.clone(), self.settings.clone(), Peer(self.peer.ip()));
         // hyper gives its stream back only from futures that can be moved.
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             let (router, settings, verdict) = (router.clone(), settings.clone(), verdict.clone());
+            if let Some(certificate) = certificate.clone() {
+                request.extensions_mut().insert(certificate);
+            }
             Box::pin(async move { answer(request, router, &settings, &verdict, peer).await })
         });
         let mut connection = http1::Builder::new()
@@ -155,6 +164,13 @@ impl Connection {
             Err(error) => tracing::debug!(%error, "a connection ended early"),
         }
     }
+}
+
+/// What the client showed of itself, its chain checked; `None` where it showed nothing, or nothing that can be read.
+fn peer_certificate(stream: &TlsStream<TcpStream>) -> Option<PeerCertificate> {
+    let (_, connection) = stream.get_ref();
+    let certificate = ClientCertificate::parse(connection.peer_certificates()?.first()?)?;
+    Some(PeerCertificate(Arc::new(certificate)))
 }
 
 /// Ends a connection so that the client can read the answer although it still sends.

@@ -10,7 +10,7 @@ use super::{
     form,
 };
 use crate::{
-    authn::{KeyKind, KeyRecord},
+    authn::{KeyKind, KeyRecord, PreviousSecret},
     authz::Scopes,
 };
 
@@ -29,6 +29,8 @@ struct KeyRow {
     expires_at: Option<i64>,
     created_at: i64,
     secret_hash: Vec<u8>,
+    previous_hash: Option<Vec<u8>>,
+    previous_until: Option<i64>,
     digest: Vec<u8>,
 }
 
@@ -55,6 +57,8 @@ impl KeyRow {
             expires_at: record.expires_at.map(|time| time.0),
             created_at: record.created_at.0,
             secret_hash: record.secret_hash.to_vec(),
+            previous_hash: record.previous.map(|previous| previous.hash.to_vec()),
+            previous_until: record.previous.map(|previous| previous.until.0),
             digest: Vec::new(),
         };
         row.digest = row.compute_digest().to_vec();
@@ -62,7 +66,7 @@ impl KeyRow {
     }
 
     fn compute_digest(&self) -> [u8; 32] {
-        RowDigest::of("keys")
+        let digest = RowDigest::of("keys")
             .text(&self.tenant_id)
             .text(&self.key_id)
             .text(&self.kind)
@@ -75,8 +79,13 @@ impl KeyRow {
             .maybe_text(self.networks.as_deref())
             .maybe_int(self.expires_at)
             .int(self.created_at)
-            .bytes(&self.secret_hash)
-            .finish()
+            .bytes(&self.secret_hash);
+        // A row from before there was a second secret keeps its digest.
+        let digest = match (&self.previous_hash, self.previous_until) {
+            (None, None) => digest,
+            (hash, until) => digest.bytes(hash.as_deref().unwrap_or_default()).maybe_int(until),
+        };
+        digest.finish()
     }
 
     fn read(self) -> Result<(KeyRecord, [u8; 32]), StoreError> {
@@ -103,6 +112,11 @@ impl KeyRow {
             expires_at: self.expires_at.map(Timestamp),
             created_at: Timestamp(self.created_at),
             secret_hash: digest_of(&self.secret_hash)?,
+            previous: match (&self.previous_hash, self.previous_until) {
+                (Some(hash), Some(until)) => Some(PreviousSecret { hash: digest_of(hash)?, until: Timestamp(until) }),
+                (None, None) => None,
+                _ => return Err(fault()),
+            },
             id: self.key_id,
             name: self.name,
         };
@@ -114,7 +128,7 @@ impl KeyRow {
 pub(super) async fn all(connection: &mut SqliteConnection) -> Result<Vec<(KeyRecord, [u8; 32])>, StoreError> {
     let rows: Vec<KeyRow> = sqlx::query_as(
         "SELECT tenant_id, key_id, kind, name, subject, scopes, collections, groups, attributes, networks, expires_at, \
-         created_at, secret_hash, digest FROM keys ORDER BY tenant_id, key_id",
+         created_at, secret_hash, previous_hash, previous_until, digest FROM keys ORDER BY tenant_id, key_id",
     )
     .fetch_all(connection)
     .await?;
@@ -128,7 +142,7 @@ pub(super) async fn one(
 ) -> Result<Option<(KeyRecord, [u8; 32])>, StoreError> {
     let row: Option<KeyRow> = sqlx::query_as(
         "SELECT tenant_id, key_id, kind, name, subject, scopes, collections, groups, attributes, networks, expires_at, \
-         created_at, secret_hash, digest FROM keys WHERE key_id = $1",
+         created_at, secret_hash, previous_hash, previous_until, digest FROM keys WHERE key_id = $1",
     )
     .bind(id)
     .fetch_optional(connection)
@@ -148,13 +162,13 @@ pub(super) async fn put(connection: &mut SqliteConnection, record: &KeyRecord) -
     let digest = digest_of(&row.digest)?;
     sqlx::query(
         "INSERT INTO keys (tenant_id, key_id, kind, name, subject, scopes, collections, groups, attributes, networks, \
-         expires_at, created_at, secret_hash, digest) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+         expires_at, created_at, secret_hash, previous_hash, previous_until, digest) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
          ON CONFLICT (tenant_id, key_id) DO UPDATE SET kind = excluded.kind, name = excluded.name, \
          subject = excluded.subject, scopes = excluded.scopes, collections = excluded.collections, \
          groups = excluded.groups, attributes = excluded.attributes, networks = excluded.networks, \
          expires_at = excluded.expires_at, created_at = excluded.created_at, secret_hash = excluded.secret_hash, \
-         digest = excluded.digest",
+         previous_hash = excluded.previous_hash, previous_until = excluded.previous_until, digest = excluded.digest",
     )
     .bind(row.tenant_id)
     .bind(row.key_id)
@@ -169,6 +183,8 @@ pub(super) async fn put(connection: &mut SqliteConnection, record: &KeyRecord) -
     .bind(row.expires_at)
     .bind(row.created_at)
     .bind(row.secret_hash)
+    .bind(row.previous_hash)
+    .bind(row.previous_until)
     .bind(row.digest)
     .execute(connection)
     .await?;
@@ -188,6 +204,19 @@ pub(super) async fn delete(
         sqlx::query(sql).bind(owner(tenant)).bind(id).execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// Whether there is an operator's key, other than this one, that never expires.
+pub(super) async fn has_other_lasting_operator(
+    connection: &mut SqliteConnection,
+    id: &str,
+) -> Result<bool, StoreError> {
+    let found: Option<(i64,)> =
+        sqlx::query_as("SELECT 1 FROM keys WHERE tenant_id = '' AND key_id <> $1 AND expires_at IS NULL LIMIT 1")
+            .bind(id)
+            .fetch_optional(connection)
+            .await?;
+    Ok(found.is_some())
 }
 
 /// When keys were last used.

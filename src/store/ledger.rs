@@ -81,6 +81,7 @@ pub(super) async fn sum_of_rows(
             "SELECT digest FROM keys WHERE tenant_id = $1",
             "SELECT digest FROM policies WHERE tenant_id = $1",
             "SELECT digest FROM policy_settings WHERE tenant_id = $1",
+            "SELECT digest FROM revocations WHERE tenant_id = $1",
         ]
     } else {
         &["SELECT digest FROM tenants WHERE tenant_id <> $1", "SELECT digest FROM keys WHERE tenant_id = $1"]

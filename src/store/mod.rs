@@ -15,6 +15,7 @@ mod ledger;
 mod policy;
 mod policy_writer;
 mod records;
+mod revocation;
 mod tenant;
 mod writer;
 
@@ -39,7 +40,7 @@ pub(crate) use self::{
     form::reason_name,
     writer::Writer,
 };
-use crate::authn::KeyRecord;
+use crate::authn::{KeyRecord, Revocation};
 
 /// The database file in the data directory; SQLite keeps two more beside it.
 pub const DATABASE_FILE: &str = "ringfence.db";
@@ -211,6 +212,15 @@ impl Store {
     pub async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
         let mut connection = self.reader().await?;
         Ok(key::all(&mut connection).await?.into_iter().map(|(record, _)| record).collect())
+    }
+
+    /// A tenant's revocations of tokens.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails.
+    pub async fn revocations(&self, tenant: &TenantId) -> Result<Vec<Revocation>, StoreError> {
+        let mut connection = self.reader().await?;
+        Ok(revocation::all(&mut connection, tenant).await?.into_iter().map(|(record, _)| record).collect())
     }
 
     /// When keys were last used, by their ids.

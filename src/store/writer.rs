@@ -14,9 +14,9 @@ use super::{
     group,
     key::{self, owner},
     ledger::{self, Ledger},
-    tenant,
+    revocation, tenant,
 };
-use crate::authn::KeyRecord;
+use crate::authn::{KeyRecord, Revocation};
 
 /// The one connection that writes.
 pub(crate) struct Writer {
@@ -336,6 +336,35 @@ impl Writer {
             self.toggle(owner(tenant), &digest).await?;
         }
         key::delete(&mut self.connection, tenant, id).await
+    }
+
+    /// Whether there is an operator's key, other than this one, that never expires.
+    pub(crate) async fn has_other_lasting_operator(&mut self, id: &str) -> Result<bool, StoreError> {
+        key::has_other_lasting_operator(&mut self.connection, id).await
+    }
+
+    pub(crate) async fn revocations(&mut self, tenant: &TenantId) -> Result<Vec<Revocation>, StoreError> {
+        Ok(revocation::all(&mut self.connection, tenant).await?.into_iter().map(|(record, _)| record).collect())
+    }
+
+    /// Writes a revocation in the place of `before`, which is about the same.
+    pub(crate) async fn put_revocation(
+        &mut self,
+        record: &Revocation,
+        before: Option<&Revocation>,
+    ) -> Result<(), StoreError> {
+        if let Some(before) = before {
+            self.delete_revocation(before).await?;
+        }
+        self.make_savepoint().await?;
+        let digest = revocation::put(&mut self.connection, record).await?;
+        self.toggle(record.tenant.as_str(), &digest).await
+    }
+
+    pub(crate) async fn delete_revocation(&mut self, record: &Revocation) -> Result<(), StoreError> {
+        self.make_savepoint().await?;
+        self.toggle(record.tenant.as_str(), &revocation::digest(record)).await?;
+        revocation::delete(&mut self.connection, &record.tenant, &record.id()).await
     }
 
     /// Notes when keys were last used.

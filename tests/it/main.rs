@@ -13,6 +13,8 @@ mod canaries;
 #[cfg(test)]
 mod cedar;
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod corpus;
@@ -23,9 +25,13 @@ mod deletion;
 #[cfg(test)]
 mod envelope;
 #[cfg(test)]
+mod exchange;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod hostile_tokens;
+#[cfg(test)]
+mod keys;
 #[cfg(test)]
 mod noninterference;
 #[cfg(test)]

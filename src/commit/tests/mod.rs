@@ -119,6 +119,7 @@ fn key(id: &str, tenant_id: Option<&str>) -> KeyRecord {
         expires_at: Some(Timestamp(i64::MAX)),
         created_at: Timestamp(5),
         secret_hash: [7; 32],
+        previous: None,
     }
 }
 
@@ -194,6 +195,7 @@ impl World {
             engine: Arc::clone(&app.engine),
             catalog: Arc::clone(&app.catalog),
             keyring: Arc::clone(app.authenticator.keyring()),
+            revocations: Arc::clone(app.authenticator.revocations()),
             clock: Arc::clone(&app.clock),
             entropy: Arc::clone(&app.entropy),
             embedder: app.embedder.fingerprint().to_owned(),

@@ -59,7 +59,8 @@ async fn keys_of_another_owner_are_out_of_reach() {
     world.done(Write::CreateKey(Box::new(key("k1", Some("acme"))))).await;
     let keyring = world.app.authenticator.keyring();
     for owner in [None, Some(tenant("globex"))] {
-        let rotate = Write::RotateKey { tenant: owner.clone(), id: "k1".to_owned(), secret_hash: [1; 32] };
+        let rotate =
+            Write::RotateKey { tenant: owner.clone(), id: "k1".to_owned(), secret_hash: [1; 32], overlap_until: None };
         assert_eq!(world.write(rotate).await, Err(CommitError::NoKey));
         let delete = Write::DeleteKey { tenant: owner, id: "k1".to_owned() };
         assert_eq!(world.write(delete).await, Err(CommitError::NoKey));
@@ -67,7 +68,9 @@ async fn keys_of_another_owner_are_out_of_reach() {
     let again = Write::CreateKey(Box::new(key("k1", Some("globex"))));
     assert_eq!(world.write(again).await, Err(CommitError::KeyExists));
     let acme = || Some(tenant("acme"));
-    world.done(Write::RotateKey { tenant: acme(), id: "k1".to_owned(), secret_hash: [9; 32] }).await;
+    world
+        .done(Write::RotateKey { tenant: acme(), id: "k1".to_owned(), secret_hash: [9; 32], overlap_until: None })
+        .await;
     assert_eq!(keyring.get("k1").unwrap().secret_hash, [9; 32]);
     world.done(Write::DeleteKey { tenant: acme(), id: "k1".to_owned() }).await;
     assert!(keyring.get("k1").is_none());

@@ -22,7 +22,7 @@ pub(crate) use self::{
     problem::{assert_is_document, assert_is_problem, assert_points_at, assert_refused},
     program::{Program, Serving},
     tenant::{Tenant, batch, document_path, merged},
-    token::{claims, issuer, mint},
+    token::{claims, issuer, mint, task_token},
     wire::{Answer, connect, exchange_raw, read_answer},
 };
 
@@ -100,10 +100,11 @@ impl Server {
             (app, TcpListener::bind("127.0.0.1:0").await.unwrap())
         });
         let address = listener.local_addr().unwrap();
+        let tls = self.config.tls.as_ref().map(|tls| ringfence::http::tls(tls).unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = Arc::clone(&app);
         let task = runtime.spawn(async move {
-            ringfence::http::run(serving, listener, None, async { drop(stopped.await) }).await.unwrap();
+            ringfence::http::run(serving, listener, tls, async { drop(stopped.await) }).await.unwrap();
         });
         self.running = Some(Running { runtime, app, address, stop, task });
     }
@@ -130,6 +131,11 @@ impl Server {
     /// The parts of the server, for what has no route.
     pub(crate) fn app(&self) -> &Arc<App> {
         &self.running().app
+    }
+
+    /// Changes the configuration, which holds from the next start on.
+    pub(crate) fn configure(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
     }
 
     pub(crate) fn operator(&self) -> Caller {

@@ -29,7 +29,9 @@ pub(crate) fn assert_is_document(document: &Value, status: u16) {
         assert!(!text.is_empty(), "`{name}` is missing or empty: {document}");
     }
     assert_eq!(fields["status"], status, "{document}");
-    let known = ["type", "title", "status", "code", "detail", "request_id", "errors"];
+    // The last two stand together, where tokens are exchanged.
+    let known = ["type", "title", "status", "code", "detail", "request_id", "errors", "error", "error_description"];
+    assert_eq!(fields.contains_key("error"), fields.contains_key("error_description"), "{document}");
     assert!(fields.keys().all(|name| known.contains(&name.as_str())), "unknown fields: {document}");
     let Some(errors) = fields.get("errors") else {
         assert_ne!(fields["code"], "invalid_fields", "no `errors` of a 422: {document}");

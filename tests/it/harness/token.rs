@@ -6,7 +6,7 @@ use jsonwebtoken::{EncodingKey, Header};
 use ringfence::config::IssuerConfig;
 use serde_json::{Value, json};
 
-use super::{NOW, SECOND};
+use super::{Caller, NOW, SECOND};
 
 const ISSUER: &str = "https://issuer.test";
 const AUDIENCE: &str = "ringfence-test";
@@ -41,4 +41,16 @@ pub(crate) fn claims(person: &str, groups: &[&str]) -> Value {
 /// Signs claims.
 pub(crate) fn mint(claims: &Value) -> String {
     jsonwebtoken::encode(&Header::default(), claims, &EncodingKey::from_secret(SECRET)).unwrap()
+}
+
+/// A token for a task of the person whose token this is, narrowed by further parameters of the form.
+#[track_caller]
+pub(crate) fn task_token(application: &Caller, subject_token: &str, further: &str) -> String {
+    let form = format!(
+        "grant_type=urn:ietf:params:oauth:grant-type:token-exchange\
+         &subject_token_type=urn:ietf:params:oauth:token-type:jwt&subject_token={subject_token}&{further}"
+    );
+    let media_type = Some("application/x-www-form-urlencoded");
+    let answer = application.send("POST", "/oauth/token", media_type, Some(form.as_bytes())).expect(200).json();
+    answer["access_token"].as_str().expect("a token").to_owned()
 }

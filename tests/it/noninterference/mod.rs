@@ -22,9 +22,9 @@ use self::{
 use crate::harness::{Answer, Caller, document_path, is_deep};
 
 /// Seeds of a regular run, a multiple of the kinds of askers.
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 14;
 /// Pairs of answers a seed.
-const PAIRS: usize = 1_000;
+const PAIRS: usize = 860;
 /// Documents the asker reads, and hidden items.
 const SIZES: (usize, usize) = (40, 400);
 

@@ -34,11 +34,13 @@ pub(crate) enum Asker {
     Writer,
     /// A user whose groups come from the directory alone.
     Nested,
+    /// An agent with a token for one task of a person.
+    Task,
 }
 
 /// Every kind of asker, by the seed.
-pub(crate) const ASKERS: [Asker; 6] =
-    [Asker::User, Asker::Asserted, Asker::Token, Asker::Limited, Asker::Writer, Asker::Nested];
+pub(crate) const ASKERS: [Asker; 7] =
+    [Asker::User, Asker::Asserted, Asker::Token, Asker::Limited, Asker::Writer, Asker::Nested, Asker::Task];
 
 /// A document to put, and who may read it.
 #[derive(Clone, Debug)]
@@ -89,7 +91,9 @@ impl Asker {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let facts = vec![("clearance".to_owned(), Fact::Number(2)), ("region".to_owned(), Fact::Word("eu".to_owned()))];
         match self {
-            Self::User | Self::Limited | Self::Token => Person { names: names(&["user:ann", "group:eng"]), facts },
+            Self::User | Self::Limited | Self::Token | Self::Task => {
+                Person { names: names(&["user:ann", "group:eng"]), facts }
+            }
             Self::Asserted => Person { names: names(&["user:ann", "group:sales"]), facts: Vec::new() },
             Self::Nested => Person { names: names(&["user:ann"]), facts: Vec::new() },
             Self::Writer => Person::default(),

@@ -190,7 +190,7 @@ impl<'p> Transcript<'p> {
         let path = document_path(collection, &id);
         let search = |form: &Value| Ask::json("POST", "/v1/search".to_owned(), form);
         let plain = |method: &'static str, path: String| Ask { method, path, ..Ask::default() };
-        Step::Ask(match self.roll(18) {
+        Step::Ask(match self.roll(20) {
             0 => search(&json!({"query": ""})),
             1 => search(&json!({"query": "x", "tenant": "alpha"})),
             2 => search(&json!({"query": "x".repeat(9_000)})),
@@ -212,6 +212,12 @@ impl<'p> Transcript<'p> {
             ),
             16 => Ask::json("POST", "/v1/reprocess".to_owned(), &json!({"dry_run": true})),
             12 => Ask { header: Some(("if-none-match", "*".to_owned())), ..plain("GET", path) },
+            17 => plain("GET", "/v1/revocations".to_owned()),
+            18 => Ask {
+                media_type: Some("application/x-www-form-urlencoded"),
+                body: Some(format!("grant_type=x&subject_token={id}&collections={collection}")),
+                ..plain("POST", "/oauth/token".to_owned())
+            },
             _ => plain("GET", format!("{path}/history")),
         })
     }

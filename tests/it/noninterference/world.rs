@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::plan::{Asker, DIMENSIONS, Hidden, Plan, Planned, ROOT};
 use crate::{
-    harness::{Caller, Server, Tenant, claims, document_path, issuer, merged, mint},
+    harness::{Caller, Server, Tenant, claims, document_path, issuer, merged, mint, task_token},
     oracle::Dice,
 };
 
@@ -66,6 +66,11 @@ fn asker(server: &Server, tenant: &Tenant, asker: Asker) -> Caller {
             tenant.service("gateway", &["search", "read", "ingest", "assert"]).acting_as("user:ann; group:sales")
         }
         Asker::Writer => tenant.service("writer", &["ingest"]),
+        Asker::Task => {
+            let claims = merged(claims("ann", &["eng"]), &attributes);
+            let agent = tenant.service("agent", &["search", "read", "act"]);
+            server.caller(&task_token(&agent, &mint(&claims), "max_results=30&purpose=answer"))
+        }
         Asker::Token => {
             let claims = merged(claims("ann", &["eng"]), &attributes);
             server.caller(&mint(&claims))

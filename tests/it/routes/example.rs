@@ -43,6 +43,12 @@ impl Example {
                 "tenant": "acme", "kind": "user", "name": "new", "subject": "user:new", "scopes": ["search"],
             })),
             ("POST", "/rotate") => json(json!({})),
+            ("POST", "/v1/revocations") => json(json!({"subject": "user:ann"})),
+            // A genuine form with a token that does not hold: who may exchange hears of it, others hear less.
+            ("POST", "/oauth/token") => Some((
+                Some("application/x-www-form-urlencoded"),
+                Some("grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token=x&subject_token_type=urn:ietf:params:oauth:token-type:jwt".to_owned()),
+            )),
             ("POST", "/members") => json(json!({"principal": "user:bob"})),
             ("POST", "/documents:batch") => {
                 let line = json!({"id": "b", "text": "x", "acl": {"allow": []}});
