@@ -29,6 +29,8 @@ mod exchange;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod hostile_tokens;
 #[cfg(test)]
 mod keys;

@@ -126,6 +126,11 @@ impl Program {
 }
 
 impl Serving {
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills the process as the kernel would: nothing is finished, nothing is flushed.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
