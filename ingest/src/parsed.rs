@@ -73,7 +73,8 @@ pub fn parse_document(
     check_accepted(opened.media_type, accept)?;
     let media_type = opened.media_type;
     let parsed = parse::parse(opened)?;
-    Ok(ParsedDocument { title: parsed.title, media_type, text: parsed.text, findings: parsed.findings })
+    let title = parsed.title.filter(|title| title.len() <= TITLE_BYTES_MAX);
+    Ok(ParsedDocument { title, media_type, text: parsed.text, findings: parsed.findings })
 }
 
 /// The worker's answer.
@@ -207,6 +208,13 @@ mod tests {
             let (before, after) = through_the_border(bytes, declared, accept);
             assert_eq!(before.expect_err("is refused"), after.expect_err("is refused"), "{declared:?}");
         }
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_title_is_none() {
+        let page = format!("<title>{}</title><p>shown</p>", "t".repeat(super::TITLE_BYTES_MAX + 1));
+        let (before, after) = through_the_border(page.as_bytes(), Some("text/html"), &[]);
+        assert_eq!((before.expect("parses").title, after.expect("crosses").title), (None, None));
     }
 
     #[test]

@@ -122,17 +122,22 @@ impl Match {
 }
 
 /// Passes until nothing more is found; a mask may set free what stood beside it.
-const PASSES_MAX: usize = 6;
+const PASSES_MAX: usize = 12;
+/// From this pass on whole words are masked: values that were written one after the other without a gap would take a pass each.
+const WIDE_FROM: usize = 3;
 
 /// Masks credentials, and of the personal data the given kinds.
 #[must_use]
 pub fn redact(text: &str, personal: &BTreeSet<RedactionKind>) -> Redacted {
     let mut text = text.to_owned();
     let mut kinds: Vec<RedactionKind> = Vec::new();
-    for _ in 0..PASSES_MAX {
-        let matches = find(&text, personal);
+    for pass in 0..PASSES_MAX {
+        let mut matches = find(&text, personal);
         if matches.is_empty() {
             break;
+        }
+        if pass >= WIDE_FROM {
+            matches = widened(&text, matches);
         }
         text = mask(&text, &matches);
         kinds.extend(matches.into_iter().map(|found| found.kind));
@@ -170,6 +175,25 @@ pub(crate) fn find(text: &str, personal: &BTreeSet<RedactionKind>) -> Vec<Match>
     apart
 }
 
+/// The matches, each as far as its word goes; what is masked already stays.
+fn widened(text: &str, matches: Vec<Match>) -> Vec<Match> {
+    let placeholders = placeholders(text);
+    let mut wide: Vec<Match> = Vec::with_capacity(matches.len());
+    for Match { kind, range } in matches {
+        let before = placeholders.partition_point(|placeholder| placeholder.end <= range.start);
+        let floor = before.checked_sub(1).map_or(0, |before| placeholders[before].end);
+        let ceiling = placeholders.get(before).map_or(text.len(), |placeholder| placeholder.start);
+        let blank = |character: char| character.is_whitespace();
+        let start = text[floor..range.start].rfind(blank).map_or(floor, |at| text.ceil_char_boundary(floor + at + 1));
+        let end = text[range.end..ceiling].find(blank).map_or(ceiling, |at| range.end + at);
+        match wide.last_mut() {
+            Some(last) if start < last.range.end => last.range.end = last.range.end.max(end),
+            _ => wide.push(Match { kind, range: start..end }),
+        }
+    }
+    wide
+}
+
 /// Counts by kind, in the order of [`RedactionKind::ALL`], zeroes left out.
 pub(crate) fn count(kinds: impl Iterator<Item = RedactionKind>) -> Vec<RedactionCount> {
     let mut counts = std::collections::BTreeMap::new();
@@ -197,4 +221,20 @@ fn placeholders(text: &str) -> Vec<Range<usize>> {
 fn overlaps(ranges: &[Range<usize>], range: &Range<usize>) -> bool {
     let next = ranges.partition_point(|other| other.end <= range.start);
     ranges.get(next).is_some_and(|other| other.start < range.end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_without_a_gap_between_them_are_all_masked() {
+        let keys = "AKIAQ4T7XK2PLM5VZR3H".repeat(40);
+        for text in [keys.clone(), format!("see {keys} and more"), format!("ü{keys}ü {keys}")] {
+            let redacted = redact(&text, &BTreeSet::new());
+            assert!(!redacted.text.contains("AKIA"), "{}", redacted.text);
+            assert_eq!(redact(&redacted.text, &BTreeSet::new()).text, redacted.text);
+        }
+        assert!(redact(&format!("see {keys} and more"), &BTreeSet::new()).text.ends_with(" and more"));
+    }
 }

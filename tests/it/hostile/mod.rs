@@ -17,9 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(45);
 const GROWTH_KIB_MAX: i64 = 10 * 1024;
 const COLLECTION: &str = "inbox";
 
+/// Sends a file under an id and gives the status of its document.
+type Send = fn(&Caller, &Hostile, &str) -> u16;
+
 /// The ways in.
-const ROUTES: [(&str, fn(&Caller, &Hostile, &str) -> u16); 4] =
-    [("raw", raw), ("json", in_json), ("multipart", multipart), ("batch", batch)];
+const ROUTES: [(&str, Send); 4] = [("raw", raw), ("json", in_json), ("multipart", multipart), ("batch", batch)];
 
 fn raw(caller: &Caller, file: &Hostile, id: &str) -> u16 {
     let acl = BASE64URL_NOPAD.encode(b"{\"allow\":[\"everyone\"]}");
@@ -104,7 +106,7 @@ fn every_hostile_file_through_every_way_in() {
                 200 => taken.push(id),
                 400..500 => {
                     if growth - body_kib(file, route) > GROWTH_KIB_MAX {
-                        faults.push(format!("{id}: {status}, grew by {growth} KiB"));
+                        faults.push(format!("{id}: {status}, grew by {growth} KiB after {:?}", started.elapsed()));
                     }
                     refused.push(id);
                 }
@@ -131,9 +133,13 @@ fn warm_up(tenant: &Tenant, files: &[Hostile]) {
     }
 }
 
-/// What holding the request itself takes: the body, and what its base64 and its multipart form are decoded into.
+/// What holding the request itself takes: the body, and what its base64 and its multipart form are decoded into. A raw body of JSON is the API's own form, and is read as a tree before it is refused.
 fn body_kib(file: &Hostile, route: &str) -> i64 {
-    let copies = if route == "raw" { 3 } else { 5 };
+    let copies = match (route, file.media_type) {
+        ("raw", "application/json") => 30,
+        ("raw", _) => 3,
+        _ => 5,
+    };
     i64::try_from(file.bytes.len() / 1024).unwrap() * copies
 }
 

@@ -40,11 +40,16 @@ pub(super) fn find(text: &str, kinds: &BTreeSet<RedactionKind>, found: &mut Vec<
     found.extend(certain.into_iter().filter(|found| kinds.contains(&found.kind)));
 }
 
-/// Whether one of some words stands within so many bytes before a place.
+/// What stands before the word of a placeholder.
+const PLACEHOLDER: &str = "[redacted:";
+
+/// Whether one of some words stands within so many bytes before a place. The word of a placeholder is none: what was masked would name what follows it.
 fn names_before(text: &str, at: usize, bytes: usize, names: &[&str]) -> bool {
-    let from = text.floor_char_boundary(at.saturating_sub(bytes));
+    let from = text.floor_char_boundary(at.saturating_sub(bytes + PLACEHOLDER.len()));
     let before = text[from..at].to_lowercase();
-    names.iter().any(|name| before.contains(name))
+    let first = before.len().saturating_sub(bytes);
+    let is_said = |place: usize| place >= first && !before[..place].ends_with(PLACEHOLDER);
+    names.iter().any(|name| before.match_indices(name).any(|(place, _)| is_said(place)))
 }
 
 /// Whether a number stands for itself: not within a word, a longer number, a path.

@@ -116,6 +116,14 @@ mod tests {
     use super::find;
 
     #[test]
+    fn a_masked_number_does_not_name_the_next_one() {
+        assert!(find("[redacted:phone] order 5369043901").is_empty());
+        assert_eq!(find("phone [redacted:email] 5369043901").len(), 1);
+        let far = format!("[redacted:phone]{}5369043901", "-".repeat(38));
+        assert!(find(&far).is_empty(), "nor where the placeholder stands half within reach");
+    }
+
+    #[test]
     fn numbers_are_found() {
         for number in [
             "+46 (0)179 459 33",
