@@ -4,6 +4,7 @@ mod originals;
 mod reembed;
 mod replay;
 mod retention;
+mod tenants;
 
 use std::{
     fs::{DirBuilder, File, OpenOptions, TryLockError},
@@ -13,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use ringfence_indexes::{Engine, EngineError, PolicyFault, PolicyName, TenantId};
+use ringfence_indexes::{Engine, EngineError, EngineOptions, PolicyFault, PolicyName, Spill, TenantId};
 use secrecy::SecretString;
 
 use crate::{
@@ -27,12 +28,14 @@ use crate::{
     catalog::Catalog,
     clock::Clock,
     commit::{CommitError, Committer, CommitterParts, Write, WriteRequest},
-    config::{AuditSync, Config, ConfigError},
+    config::{AuditSync, Config, ConfigError, Contents},
     embed::{Embedder, EmbedderError},
     entropy::Entropy,
     seal::{MasterKey, SealError},
     store::{Store, StoreError},
 };
+
+pub use self::tenants::{OpenError, Tenants};
 
 /// The folder of the audit logs in the data directory.
 pub const AUDIT_DIR: &str = "audit";
@@ -56,6 +59,8 @@ pub struct App {
     pub catalog: Arc<Catalog>,
     /// The indexes.
     pub engine: Arc<Engine>,
+    /// Which tenants are open.
+    pub tenants: Arc<Tenants>,
     /// The built-in embedder.
     pub embedder: Arc<Embedder>,
     /// What was asked and done.
@@ -152,7 +157,7 @@ impl App {
         Ok(key)
     }
 
-    /// Opens a data directory and catches the engine up from the store.
+    /// Opens a data directory. Small tenants are open then; others when they are needed.
     ///
     /// # Errors
     /// [`StartError`] says what cannot be opened.
@@ -176,7 +181,16 @@ impl App {
         originals::seal_all(&store, &master).await?;
         reembed::reembed(&store, &embedder).await?;
         let revocations = Arc::new(Revocations::default());
-        let (engine, catalog) = replay::replay(&store, &master, &keyring, &revocations).await?;
+        let spill = match config.engine.contents {
+            Contents::Memory => None,
+            Contents::Disk => {
+                Some(Spill::create(data_dir).map_err(|source| StartError::DataDir { path: data_dir.clone(), source })?)
+            }
+        };
+        let engine = Arc::new(Engine::with_spill(EngineOptions::default(), spill));
+        let catalog = replay::replay(&store, &master, &keyring, &revocations, &engine).await?;
+        let tenants = Arc::new(Tenants::new(Arc::clone(&engine), store.clone(), config.engine.clone()));
+        tenants.open_at_start(&names(&catalog)).await?;
         let committer = Committer::start(CommitterParts {
             store: store.clone(),
             audit: Arc::clone(&audit),
@@ -213,6 +227,7 @@ impl App {
             store,
             catalog,
             engine,
+            tenants,
             embedder,
             audit,
             authenticator,
@@ -220,6 +235,11 @@ impl App {
             cage,
             _lock: lock,
         }))
+    }
+
+    /// Opens the tenants that are closed still, while there is room, and closes what is too much; to be polled beside the server.
+    pub async fn keep_tenants(self: Arc<Self>) {
+        Arc::clone(&self.tenants).keep(names(&self.catalog)).await;
     }
 
     /// Makes an operator key.
@@ -271,6 +291,11 @@ impl App {
             .await
             .unwrap_or_else(|panic| Err(AuditError::Unavailable(io::Error::other(panic))))
     }
+}
+
+/// Every tenant's name.
+fn names(catalog: &Catalog) -> Vec<TenantId> {
+    catalog.tenants().iter().map(|record| record.id.clone()).collect()
 }
 
 /// Starts the first worker, and says what it cannot be kept from.

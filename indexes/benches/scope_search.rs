@@ -234,7 +234,10 @@ fn singles(criterion: &mut Criterion) {
         }
         let reader = subject(&[principal("group:all")].into());
         let scope = engine.scope(&reader, &Selection::All, NOW).expect("the tenant exists");
-        assert_eq!(scope.documents(&collection(), None, usize::MAX).len(), workload.chunks.len());
+        assert_eq!(
+            scope.documents(&collection(), None, usize::MAX).expect("nothing is damaged").len(),
+            workload.chunks.len()
+        );
         (scope, workload.queries(64, 0.0, 1.0))
     });
     let mut group = criterion.benchmark_group("a class for each document");

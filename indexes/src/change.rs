@@ -69,3 +69,10 @@ pub enum Change {
     /// Says whether tenant policies that permit take part.
     EnablePermit(bool),
 }
+
+impl Change {
+    /// Whether it says something of documents, rather than of what decides about them.
+    pub(crate) const fn is_of_documents(&self) -> bool {
+        matches!(self, Self::PutDocument(_) | Self::DeleteDocument { .. } | Self::SetAcl { .. })
+    }
+}

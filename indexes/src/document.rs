@@ -7,8 +7,11 @@ use serde_json::{Map, Value};
 
 use crate::{
     acl::{Acl, Timestamp},
+    body,
+    error::EngineError,
     id::{ChunkId, CollectionId, DocumentId},
     sketch::Sketch,
+    spill::Blob,
     vector::Vector,
 };
 
@@ -68,62 +71,133 @@ pub struct DocumentInfo {
 /// A document that is readable through the scope that gave it.
 pub type DocumentView = Arc<DocumentRecord>;
 
-/// A live document of a snapshot.
+/// A document as it was read through a scope.
 #[derive(Clone, Debug)]
 pub struct DocumentRecord {
+    pub(crate) entry: Arc<DocumentEntry>,
+    info: DocumentInfo,
+}
+
+/// A passage as it was read through a scope.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChunkRecord {
+    id: ChunkId,
+    prepared: PreparedChunk,
+}
+
+/// A live document of a snapshot: what is needed to find it. The rest is set aside.
+#[derive(Debug)]
+pub(crate) struct DocumentEntry {
     pub(crate) collection: CollectionId,
     pub(crate) id: DocumentId,
     pub(crate) acl: Arc<Acl>,
-    pub(crate) info: Arc<DocumentInfo>,
-    pub(crate) chunks: Arc<[Arc<ChunkRecord>]>,
     pub(crate) class: u32,
+    pub(crate) version: u32,
+    /// Nothing for a document without any, as most are.
+    pub(crate) metadata: Option<Arc<Map<String, Value>>>,
+    /// What travels beside the text.
+    pub(crate) info: Arc<Blob>,
+    pub(crate) chunks: Arc<[ChunkEntry]>,
+}
+
+/// A live passage of a snapshot.
+#[derive(Debug)]
+pub(crate) struct ChunkEntry {
+    pub(crate) id: ChunkId,
+    /// The sanitised passage.
+    pub(crate) passage: Blob,
+    /// The lower bytes of its vector, if it has one; the first bytes are in its segment.
+    pub(crate) lows: Option<Blob>,
+    /// How long the passage is, in bytes.
+    pub(crate) length: u32,
+}
+
+impl DocumentEntry {
+    /// About how many bytes of memory it takes, with its part of the indexes and with what is set aside.
+    pub(crate) fn bytes(&self, dimensions: usize) -> u64 {
+        const OF_DOCUMENT: usize = 700;
+        const OF_CHUNK: usize = 500;
+        let chunk = |chunk: &ChunkEntry| OF_CHUNK + chunk.length as usize + dimensions;
+        (OF_DOCUMENT + self.chunks.iter().map(chunk).sum::<usize>()) as u64
+    }
+
+    /// What travels beside the text.
+    pub(crate) fn read_info(&self) -> Result<DocumentInfo, EngineError> {
+        body::read_info(self.info.read(&mut Vec::new())?, self.metadata.as_ref(), self.version)
+    }
+
+    /// The passage at a place.
+    pub(crate) fn read_chunk(&self, place: usize) -> Result<ChunkRecord, EngineError> {
+        let entry = &self.chunks[place];
+        Ok(ChunkRecord { id: entry.id, prepared: body::read_chunk(entry.passage.read(&mut Vec::new())?)? })
+    }
+
+    /// Every passage, in document order.
+    pub(crate) fn read_chunks(&self) -> Result<Vec<ChunkRecord>, EngineError> {
+        (0..self.chunks.len()).map(|place| self.read_chunk(place)).collect()
+    }
+
+    /// The hash that [`Document::fingerprint`] gives for the document this entry was made of, with the vectors that its class holds.
+    pub(crate) fn fingerprint(
+        &self,
+        vector: impl Fn(ChunkId, u32) -> Result<Option<Vector>, EngineError>,
+    ) -> Result<[u8; 32], EngineError> {
+        let chunks = self.read_chunks()?;
+        let vectors =
+            (0..).zip(&chunks).map(|(place, chunk)| vector(chunk.id, place)).collect::<Result<Vec<_>, _>>()?;
+        let chunks = chunks.iter().zip(&vectors).map(|(chunk, vector)| (&chunk.prepared, vector.as_ref()));
+        Ok(fingerprint(&self.acl, &self.read_info()?, chunks))
+    }
 }
 
 impl DocumentRecord {
+    pub(crate) fn read(entry: &Arc<DocumentEntry>) -> Result<Self, EngineError> {
+        Ok(Self { info: entry.read_info()?, entry: Arc::clone(entry) })
+    }
+
     /// Where it lies.
     #[must_use]
-    pub const fn collection(&self) -> &CollectionId {
-        &self.collection
+    pub fn collection(&self) -> &CollectionId {
+        &self.entry.collection
     }
 
     /// Its name.
     #[must_use]
-    pub const fn id(&self) -> &DocumentId {
-        &self.id
+    pub fn id(&self) -> &DocumentId {
+        &self.entry.id
     }
 
     /// Who may read it.
     #[must_use]
     pub fn acl(&self) -> &Acl {
-        &self.acl
+        &self.entry.acl
     }
 
     /// What travels beside its text.
     #[must_use]
-    pub fn info(&self) -> &DocumentInfo {
+    pub const fn info(&self) -> &DocumentInfo {
         &self.info
     }
 
+    /// How many passages it has.
+    #[must_use]
+    pub fn chunk_count(&self) -> usize {
+        self.entry.chunks.len()
+    }
+
+    /// Whether both were read of the same state of one document: no write to it lies between them.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.entry, &other.entry)
+    }
+
     /// Its passages in document order.
-    #[must_use]
-    pub fn chunks(&self) -> &[Arc<ChunkRecord>] {
-        &self.chunks
+    ///
+    /// # Errors
+    /// [`EngineError::Damaged`] where one does not come back as it was set aside.
+    pub fn read_chunks(&self) -> Result<Vec<ChunkRecord>, EngineError> {
+        self.entry.read_chunks()
     }
-
-    /// The hash that [`Document::fingerprint`] gives for the document this record was made of.
-    #[must_use]
-    pub(crate) fn fingerprint(&self) -> [u8; 32] {
-        fingerprint(&self.acl, &self.info, self.chunks.iter().map(|chunk| (&chunk.prepared, chunk.vector.as_ref())))
-    }
-}
-
-/// A live passage of a snapshot.
-#[derive(Clone, Debug)]
-pub struct ChunkRecord {
-    pub(crate) id: ChunkId,
-    pub(crate) prepared: PreparedChunk,
-    pub(crate) vector: Option<Vector>,
-    pub(crate) sketch: Sketch,
 }
 
 impl ChunkRecord {
@@ -137,6 +211,12 @@ impl ChunkRecord {
     #[must_use]
     pub const fn prepared(&self) -> &PreparedChunk {
         &self.prepared
+    }
+
+    /// What tells near duplicates.
+    #[expect(clippy::disallowed_methods, reason = "the text goes into a sketch and nowhere else")]
+    pub(crate) fn sketch(&self) -> Sketch {
+        Sketch::of(self.prepared.text().expose_untrusted())
     }
 }
 

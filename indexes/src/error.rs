@@ -25,6 +25,12 @@ pub enum EngineError {
     /// The tenant does not exist.
     #[error("no tenant `{0}`")]
     NoTenant(TenantId),
+    /// The tenant is not open: its documents are in the store alone.
+    #[error("tenant `{0}` is not open")]
+    Closed(TenantId),
+    /// What was set aside did not come back as it was. The tenant is closed then, and read from the store anew.
+    #[error("what was set aside is damaged")]
+    Damaged,
     /// A change names a collection that does not exist.
     #[error("no collection `{0}`")]
     NoCollection(CollectionId),

@@ -7,7 +7,7 @@ use roaring::RoaringBitmap;
 use crate::{
     acl::Timestamp,
     collection::Selection,
-    document::DocumentRecord,
+    document::DocumentEntry,
     engine::Engine,
     explain::Supposed,
     id::{CollectionId, DocumentId, TenantId},
@@ -96,7 +96,7 @@ impl Trial<'_> {
             }
             Target::Documents(collection, prefix) => {
                 let readable = self.readable(expectation, collection);
-                let contradicts = |record: &Arc<DocumentRecord>| readable.contains(record.class) != *expected;
+                let contradicts = |record: &Arc<DocumentEntry>| readable.contains(record.class) != *expected;
                 let start = DocumentId::new(prefix).map_or(Bound::Unbounded, Bound::Included);
                 let documents = self.snapshot.documents.get(collection)?;
                 let mut under = documents

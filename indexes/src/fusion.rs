@@ -4,11 +4,14 @@
 //! On our measurements it beats reciprocal ranks, which fall below BM25 alone on two of four collections.
 //! Every member of the union has both of its true scores, and all of it is a function of the scope and the request.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::Map;
 
 use crate::{
     collection::VectorSource,
-    document::DocumentInfo,
+    document::{DocumentEntry, DocumentRecord},
+    error::EngineError,
     graph::{self, ClassGraph},
     id::ChunkId,
     lexical::{
@@ -17,6 +20,7 @@ use crate::{
     },
     search::{Hit, Mode, SearchRequest},
     segment::{LiveSegment, Row},
+    sketch::Sketch,
     vector::{
         Vector,
         flat::{self, Neighbour, rank},
@@ -34,16 +38,16 @@ pub(crate) fn search(
     sources: &[VectorSource],
     graphs: &[&ClassGraph],
     request: &SearchRequest<'_>,
-) -> Vec<Hit> {
+) -> Result<Vec<Hit>, EngineError> {
     let words = if request.mode == Mode::Vector { BTreeMap::new() } else { query_terms(request.query) };
     let ranking = Ranking { segments, sources, graphs, request, words, passing: passing(segments, request) };
     // Only a mix needs more of a list than is asked for.
     let mut depth = if request.mode == Mode::Hybrid { DEPTH.max(request.top_k) } else { request.top_k.max(1) };
     loop {
-        let (candidates, complete) = ranking.candidates(depth);
-        let hits = ranking.walk(&candidates);
+        let (candidates, complete) = ranking.candidates(depth)?;
+        let hits = ranking.walk(&candidates)?;
         if complete || hits.len() >= request.top_k {
-            return hits;
+            return Ok(hits);
         }
         depth = depth.saturating_mul(DEPTH_FACTOR);
     }
@@ -54,11 +58,12 @@ fn passing(segments: &[&LiveSegment], request: &SearchRequest<'_>) -> Option<Vec
     if request.filter.is_empty() {
         return None;
     }
-    let passes = |info: &DocumentInfo| request.filter.matches(&info.metadata);
+    let nothing = Map::new();
+    let passes = |document: &DocumentEntry| request.filter.matches(document.metadata.as_deref().unwrap_or(&nothing));
     let rows = |rows: &[Row]| {
         // The rows of a document lie side by side, so each is asked once.
-        let documents = rows.chunk_by(|left, right| std::sync::Arc::ptr_eq(&left.document, &right.document));
-        documents.flat_map(|rows| std::iter::repeat_n(passes(&rows[0].document.info), rows.len())).collect()
+        let documents = rows.chunk_by(|left, right| Arc::ptr_eq(&left.document, &right.document));
+        documents.flat_map(|rows| std::iter::repeat_n(passes(&rows[0].document), rows.len())).collect()
     };
     Some(segments.iter().map(|live| rows(&live.segment.rows)).collect())
 }
@@ -84,8 +89,8 @@ struct Candidate {
 
 impl Ranking<'_> {
     /// The union of each list's best, ranked; and whether the lists had no more.
-    fn candidates(&self, depth: usize) -> (Vec<Candidate>, bool) {
-        let mut nearest = self.by_vector(depth);
+    fn candidates(&self, depth: usize) -> Result<(Vec<Candidate>, bool), EngineError> {
+        let mut nearest = self.by_vector(depth)?;
         nearest.sort_unstable_by_key(|neighbour| (neighbour.segment, neighbour.row));
         let places: Vec<(usize, usize)> = nearest.iter().map(|neighbour| (neighbour.segment, neighbour.row)).collect();
         let passes = |segment, row| self.passes(segment, row);
@@ -101,7 +106,7 @@ impl Ranking<'_> {
         });
         let others = words.best.iter().filter(|found| places.binary_search(&(found.segment, found.row)).is_err());
         let others: Vec<&Match> = others.collect();
-        let cosines = self.cosines(&others);
+        let cosines = self.cosines(&others)?;
         let others = others.into_iter().zip(cosines).map(|(found, vector)| Candidate {
             segment: found.segment,
             row: found.row,
@@ -113,42 +118,44 @@ impl Ranking<'_> {
         let mut candidates: Vec<Candidate> = near.chain(others).collect();
         mix(self.request.mode, &mut candidates);
         candidates.sort_unstable_by(|left, right| rank((left.score, left.id), (right.score, right.id)));
-        (candidates, complete)
+        Ok((candidates, complete))
     }
 
-    fn by_vector(&self, depth: usize) -> Vec<Neighbour> {
+    fn by_vector(&self, depth: usize) -> Result<Vec<Neighbour>, EngineError> {
         let mut nearest = Vec::new();
         for source_is_client in [false, true] {
             if let Some(query) = self.query_vector(source_is_client) {
                 let takes_part = |segment| self.is_of_source(segment, source_is_client);
                 let passes = |segment, row| self.passes(segment, row);
-                let (known, answered) = graph::search(self.graphs, self.segments, takes_part, query, depth, passes);
+                let (known, answered) = graph::search(self.graphs, self.segments, takes_part, query, depth, passes)?;
                 nearest.extend(known);
                 let is_open = |segment| takes_part(segment) && answered.binary_search(&segment).is_err();
-                nearest.extend(flat::search(self.segments, is_open, query, depth, passes));
+                nearest.extend(flat::search(self.segments, is_open, query, depth, passes)?);
             }
         }
         flat::best(&mut nearest, depth, |neighbour| (neighbour.score, neighbour.id));
-        nearest
+        Ok(nearest)
     }
 
     /// The cosine of each match, where both sides have a vector of one space.
-    fn cosines(&self, matches: &[&Match]) -> Vec<Option<f32>> {
+    fn cosines(&self, matches: &[&Match]) -> Result<Vec<Option<f32>>, EngineError> {
         let mut cosines = vec![None; matches.len()];
         for source_is_client in [false, true] {
             let Some(query) = self.query_vector(source_is_client) else { continue };
-            let vector = |found: &Match| {
-                let is_of_source = self.is_of_source(found.segment, source_is_client);
-                let vector = is_of_source.then(|| self.segments[found.segment].segment.vectors.of_row(found.row))??;
-                (vector.dimensions() == query.dimensions()).then(|| vector.values())
+            let has_vector = |found: &Match| {
+                let vectors = &self.segments[found.segment].segment.vectors;
+                let fits =
+                    self.is_of_source(found.segment, source_is_client) && vectors.dimensions == query.dimensions();
+                fits && vectors.position(found.row).is_some()
             };
-            let found = matches.iter().enumerate().filter_map(|(place, found)| Some((place, vector(found)?)));
-            let (found, rows): (Vec<usize>, Vec<&[f32]>) = found.unzip();
-            for (place, cosine) in found.into_iter().zip(flat::compare(&rows, query)) {
+            let found = matches.iter().enumerate().filter(|(_, found)| has_vector(found));
+            let (found, rows): (Vec<usize>, Vec<_>) =
+                found.map(|(place, found)| (place, (found.segment, found.row))).unzip();
+            for (place, cosine) in found.into_iter().zip(flat::compare(self.segments, &rows, query)?) {
                 cosines[place] = Some(cosine);
             }
         }
-        cosines
+        Ok(cosines)
     }
 
     fn is_of_source(&self, segment: usize, source_is_client: bool) -> bool {
@@ -172,24 +179,33 @@ impl Ranking<'_> {
     }
 
     /// The best of the ranking, without what is over a document's share or says what a better one said.
-    fn walk(&self, candidates: &[Candidate]) -> Vec<Hit> {
+    fn walk(&self, candidates: &[Candidate]) -> Result<Vec<Hit>, EngineError> {
         let mut hits: Vec<Hit> = Vec::new();
+        let mut sketches: Vec<Sketch> = Vec::new();
         for candidate in candidates {
             if hits.len() >= self.request.top_k {
                 break;
             }
             let Row { chunk, document } = self.row(candidate.segment, candidate.row);
             let same =
-                |hit: &&Hit| (&hit.document.collection, &hit.document.id) == (&document.collection, &document.id);
+                |hit: &&Hit| (hit.document.collection(), hit.document.id()) == (&document.collection, &document.id);
             let full = self.request.max_per_document.is_some_and(|most| hits.iter().filter(same).count() >= most);
-            let repeats = || hits.iter().any(|hit| hit.chunk.sketch.is_near(&chunk.sketch));
-            if full || (self.request.collapse_duplicates && repeats()) {
+            if full {
                 continue;
             }
+            let chunk = document.read_chunk(*chunk as usize)?;
+            if self.request.collapse_duplicates {
+                let sketch = chunk.sketch();
+                if sketches.iter().any(|other| other.is_near(&sketch)) {
+                    continue;
+                }
+                sketches.push(sketch);
+            }
             let Candidate { score, keyword, vector, .. } = *candidate;
-            hits.push(Hit { score, keyword, vector, chunk: chunk.clone(), document: document.clone() });
+            let document = Arc::new(DocumentRecord::read(document)?);
+            hits.push(Hit { score, keyword, vector, chunk: Arc::new(chunk), document });
         }
-        hits
+        Ok(hits)
     }
 }
 

@@ -16,6 +16,7 @@ use std::{
 };
 
 use crate::{
+    error::EngineError,
     segment::{LiveSegment, Segment},
     vector::{
         Vector,
@@ -41,6 +42,9 @@ struct Built {
     /// For each member its segment among those covered, and its row.
     places: Vec<(u32, u32)>,
 }
+
+/// What graphs know of a query, and the segments that need not be scanned for it.
+pub(crate) type Known = (Vec<Neighbour>, Vec<usize>);
 
 /// A graph to be built of these segments' live rows.
 pub(crate) struct Task {
@@ -76,13 +80,13 @@ impl ClassGraph {
         query: &Vector,
         count: usize,
         passes: &impl Fn(usize, usize) -> bool,
-    ) -> Option<(Vec<Neighbour>, Vec<usize>)> {
-        let built = self.built.get()?;
+    ) -> Result<Option<Known>, EngineError> {
+        let Some(built) = self.built.get() else { return Ok(None) };
         let present: Vec<Option<usize>> =
             self.covered.iter().map(|segment| places.get(&segment.as_ptr()).copied()).collect();
         let answered: Vec<usize> = present.iter().flatten().copied().collect();
         let wanted = count.saturating_mul(2).saturating_add(SPARE);
-        let found = built.graph.nearest(query, wanted, wanted.max(WIDTH_MIN))?;
+        let Some(found) = built.graph.nearest(query, wanted, wanted.max(WIDTH_MIN)) else { return Ok(None) };
         let is_all = found.len() >= built.graph.len();
         let place = |member: usize| {
             let (segment, row) = built.places[member];
@@ -91,10 +95,9 @@ impl ClassGraph {
         };
         let rows: Vec<(usize, usize)> = found.into_iter().filter_map(place).collect();
         if rows.len() < count && !is_all {
-            return None;
+            return Ok(None);
         }
-        let neighbours = flat::neighbours(segments, &rows, query);
-        Some((neighbours, answered))
+        Ok(Some((flat::neighbours(segments, &rows, query)?, answered)))
     }
 }
 
@@ -106,10 +109,10 @@ pub(crate) fn search(
     query: &Vector,
     count: usize,
     passes: impl Fn(usize, usize) -> bool,
-) -> (Vec<Neighbour>, Vec<usize>) {
+) -> Result<Known, EngineError> {
     let (mut neighbours, mut answered) = (Vec::new(), Vec::new());
     if graphs.is_empty() {
-        return (neighbours, answered);
+        return Ok((neighbours, answered));
     }
     let can_answer =
         |index: usize| takes_part(index) && segments[index].segment.vectors.dimensions == query.dimensions();
@@ -118,13 +121,13 @@ pub(crate) fn search(
         .map(|index| (Arc::as_ptr(&segments[index].segment), index))
         .collect();
     for graph in graphs {
-        if let Some((found, of)) = graph.search(segments, &places, query, count, &passes) {
+        if let Some((found, of)) = graph.search(segments, &places, query, count, &passes)? {
             neighbours.extend(found);
             answered.extend(of);
         }
     }
     answered.sort_unstable();
-    (neighbours, answered)
+    Ok((neighbours, answered))
 }
 
 impl Task {
@@ -134,9 +137,12 @@ impl Task {
         let mut members = Vec::new();
         for (segment, live) in (0_u32..).zip(&self.segments) {
             let vectors = &live.segment.vectors;
-            for (rounded, vector) in vectors.rounded.iter().zip(&vectors.exact) {
-                if live.is_live(rounded.row as usize) {
-                    members.push((live.segment.ids[rounded.row as usize], (segment, rounded.row), vector.clone()));
+            for row in vectors.rounded.iter().map(|rounded| rounded.row) {
+                // One that cannot be read is left out: its tenant will be read anew as soon as a search meets it.
+                if live.is_live(row as usize)
+                    && let Ok(Some(vector)) = live.segment.vector(row as usize)
+                {
+                    members.push((live.segment.ids[row as usize], (segment, row), vector));
                 }
             }
         }

@@ -4,6 +4,7 @@
 //! No HTTP, tokens or SQL: the server owns those.
 
 mod acl;
+mod body;
 mod case;
 mod change;
 mod class;
@@ -32,7 +33,9 @@ mod segment;
 mod simulate;
 mod sketch;
 mod snapshot;
+mod spill;
 mod standing;
+mod tenant;
 mod vector;
 mod writer;
 
@@ -55,5 +58,7 @@ pub use rules::{
 pub use scope::Scope;
 pub use search::{Hit, Mode, SearchRequest};
 pub use simulate::{Candidate, Simulation};
+pub use spill::Spill;
 pub use standing::{AttributeType, Declaration, Declarations, Names, Standing};
+pub use tenant::{Opening, Pin};
 pub use vector::{DIMENSIONS_MAX, Vector};

@@ -1,5 +1,17 @@
 //! What may be set for an engine. No setting changes what a caller may read.
 
+use std::sync::Arc;
+
+use crate::spill::Spill;
+
+/// What the parts of an engine share.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) options: EngineOptions,
+    /// Where passages and exact vectors are set aside; in memory without one.
+    pub(crate) spill: Option<Arc<Spill>>,
+}
+
 /// How an engine lays out what it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EngineOptions {

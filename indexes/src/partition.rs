@@ -10,12 +10,14 @@ use rpds::RedBlackTreeMapSync;
 use crate::{
     acl::Acl,
     class::ClassId,
-    document::DocumentRecord,
+    document::DocumentEntry,
+    error::EngineError,
     graph::{ClassGraph, Task},
     id::{ChunkId, CollectionId, DocumentId},
     lexical::analyzer::Analyzer,
     options::EngineOptions,
-    segment::{LiveSegment, Row},
+    segment::{Fresh, LiveSegment, Row},
+    vector::Vector,
 };
 
 /// Segments of one tier before they become one. A search asks each segment for its words, so few are better than cheap writes.
@@ -31,7 +33,7 @@ pub(crate) struct Partition {
     pub(crate) class: ClassId,
     pub(crate) collection: CollectionId,
     pub(crate) acl: Arc<Acl>,
-    pub(crate) documents: RedBlackTreeMapSync<DocumentId, Arc<DocumentRecord>>,
+    pub(crate) documents: RedBlackTreeMapSync<DocumentId, Arc<DocumentEntry>>,
     pub(crate) segments: Vec<LiveSegment>,
     /// The last graph that was built and the one asked for after it; the newest last.
     graphs: Vec<Arc<ClassGraph>>,
@@ -58,13 +60,14 @@ impl Partition {
         }
     }
 
-    /// Brings the segments up to the documents, of which these have changed since. A graph may be worth building then.
+    /// Brings the segments up to the documents, of which these have changed since; `fresh` are the passages that came. A graph may be worth building then.
     pub(crate) fn reindex(
         &mut self,
         touched: &Touched,
+        fresh: &Fresh,
         analyzer: &mut Analyzer,
         options: &EngineOptions,
-    ) -> Option<Task> {
+    ) -> Result<Option<Task>, EngineError> {
         if !touched.left.is_empty() {
             for segment in &mut self.segments {
                 *segment = segment.without(&touched.left);
@@ -72,15 +75,27 @@ impl Partition {
         }
         let mut rows = Vec::new();
         for document in touched.came.iter().filter_map(|id| self.documents.get(id)) {
-            rows.extend(document.chunks.iter().map(|chunk| Row { chunk: chunk.clone(), document: document.clone() }));
+            rows.extend(
+                (0_u32..).zip(document.chunks.iter()).map(|(chunk, _)| Row { document: document.clone(), chunk }),
+            );
         }
         while !rows.is_empty() {
             let rest = rows.split_off(rows.len().min(SEGMENT_ROWS_MAX));
-            self.segments.push(LiveSegment::build(rows, analyzer, options));
+            self.segments.push(LiveSegment::build(rows, fresh, analyzer, options)?);
             rows = rest;
         }
         self.tidy(options);
-        self.plan_graph(options.graph_rows_min?)
+        Ok(options.graph_rows_min.and_then(|rows_min| self.plan_graph(rows_min)))
+    }
+
+    /// The vector of a chunk that is indexed, if it has one.
+    pub(crate) fn vector(&self, chunk: ChunkId, place: u32) -> Result<Option<Vector>, EngineError> {
+        for segment in &self.segments {
+            if let Some(vector) = segment.vector(chunk, place)? {
+                return Ok(Some(vector));
+            }
+        }
+        Ok(None)
     }
 
     /// The graph that can be used.

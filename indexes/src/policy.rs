@@ -177,6 +177,16 @@ impl Policy {
         names.filter_map(|name| Some((name.clone(), self.collections.get(name)?.clone()))).collect()
     }
 
+    /// The same without a class: what decides, with nothing to decide about.
+    pub(crate) fn without_classes(&self) -> Self {
+        Self { classes: ClassIndex::default(), ..self.clone() }
+    }
+
+    /// How long the vectors of a collection are.
+    pub(crate) fn dimensions(&self, collection: &CollectionId) -> usize {
+        self.collections.get(collection).map_or(0, |collection| collection.vectors.dimensions())
+    }
+
     /// Creates or replaces a collection's settings, or removes them.
     pub(crate) fn set_collection(&mut self, id: &CollectionId, collection: Option<Arc<Collection>>) {
         let before = self.collections.get(id).map(|collection| collection.readers.clone()).unwrap_or_default();

@@ -11,7 +11,7 @@ use std::{
 use crate::{
     acl::Timestamp,
     collection::{Collection, Selection},
-    document::{DocumentRecord, DocumentView},
+    document::{DocumentEntry, DocumentInfo, DocumentRecord, DocumentView},
     error::EngineError,
     fusion,
     graph::ClassGraph,
@@ -22,6 +22,7 @@ use crate::{
     search::{Hit, SearchRequest},
     segment::LiveSegment,
     snapshot::{Readable, Segments, Snapshot},
+    tenant::Tenant,
 };
 
 /// The partitions of one snapshot that one subject may read.
@@ -32,6 +33,7 @@ use crate::{
 /// let scope = ringfence_indexes::Scope { partitions: Default::default() }; // only `Engine::scope` makes one
 /// ```
 pub struct Scope {
+    tenant: Arc<Tenant>,
     snapshot: Arc<Snapshot>,
     /// What the subject may read whatever the time and the request; shared with other scopes of the same reader.
     readable: Arc<Readable>,
@@ -52,7 +54,13 @@ enum Now {
 }
 
 impl Scope {
-    pub(crate) fn resolve(snapshot: Arc<Snapshot>, subject: &Subject, selection: &Selection, now: Timestamp) -> Self {
+    pub(crate) fn resolve(
+        tenant: Arc<Tenant>,
+        snapshot: Arc<Snapshot>,
+        subject: &Subject,
+        selection: &Selection,
+        now: Timestamp,
+    ) -> Self {
         let readable = snapshot.readable(subject, selection);
         let is_open = |(_, partition): &&(u32, Arc<Partition>)| partition.acl.is_open_at(now);
         let scope_now = match &readable.decision.contextual {
@@ -68,7 +76,7 @@ impl Scope {
                 Now::Only(only)
             }
         };
-        let scope = Self { snapshot, readable, now: scope_now, selection: selection.clone() };
+        let scope = Self { tenant, snapshot, readable, now: scope_now, selection: selection.clone() };
         debug_assert!(
             scope.partitions().all(|partition| {
                 let Decision { principals, attributes, collections, .. } = &*scope.readable.decision;
@@ -134,7 +142,7 @@ impl Scope {
     /// The best passages, best first.
     ///
     /// # Errors
-    /// None today: a query that means nothing finds nothing.
+    /// [`EngineError::Damaged`] where something does not come back as it was set aside; the tenant is closed then.
     pub fn search(&self, request: &SearchRequest<'_>) -> Result<Vec<Hit>, EngineError> {
         let nothing = Segments::default();
         let (always, now) = match &self.now {
@@ -144,56 +152,86 @@ impl Scope {
         let segments: Vec<&LiveSegment> = always.segments.iter().chain(&now.segments).collect();
         let sources: Vec<_> = always.sources.iter().chain(&now.sources).copied().collect();
         // Asked anew each time: a graph may have been built since.
+        let may_have = self.partitions().filter(|_| self.snapshot.has_graphs);
         let graphs: Vec<&ClassGraph> =
-            self.partitions().filter_map(|partition| partition.graph()).map(|graph| &**graph).collect();
-        Ok(fusion::search(&segments, &sources, &graphs, request))
+            may_have.filter_map(|partition| partition.graph()).map(|graph| &**graph).collect();
+        self.trusting(fusion::search(&segments, &sources, &graphs, request))
     }
 
     /// A document, if it exists and may be read.
+    ///
+    /// # Errors
+    /// [`EngineError::Damaged`] where something does not come back as it was set aside; the tenant is closed then.
+    pub fn fetch(&self, collection: &CollectionId, document: &DocumentId) -> Result<Option<DocumentView>, EngineError> {
+        let found = self.entry(collection, document);
+        self.trusting(found.map(|entry| DocumentRecord::read(entry).map(Arc::new)).transpose())
+    }
+
+    /// Whether a document exists and may be read.
     #[must_use]
-    pub fn fetch(&self, collection: &CollectionId, document: &DocumentId) -> Option<DocumentView> {
-        let record = self.snapshot.document(collection, document)?;
-        self.holds(record.class).then(|| record.clone())
+    pub fn has(&self, collection: &CollectionId, document: &DocumentId) -> bool {
+        self.entry(collection, document).is_some()
+    }
+
+    fn entry(&self, collection: &CollectionId, document: &DocumentId) -> Option<&Arc<DocumentEntry>> {
+        self.snapshot.document(collection, document).filter(|entry| self.holds(entry.class))
+    }
+
+    /// Closes the tenant where something of it is damaged, so that it is read from the store anew.
+    fn trusting<T>(&self, read: Result<T, EngineError>) -> Result<T, EngineError> {
+        read.inspect_err(|error| {
+            if matches!(error, EngineError::Damaged) {
+                self.tenant.distrust();
+            }
+        })
     }
 
     /// Readable documents of a collection in the order of their ids, after one of them.
-    #[must_use]
-    pub fn documents(&self, collection: &CollectionId, after: Option<&DocumentId>, limit: usize) -> Vec<DocumentView> {
+    ///
+    /// # Errors
+    /// [`EngineError::Damaged`] where something does not come back as it was set aside; the tenant is closed then.
+    pub fn documents(
+        &self,
+        collection: &CollectionId,
+        after: Option<&DocumentId>,
+        limit: usize,
+    ) -> Result<Vec<DocumentView>, EngineError> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let classes = self.partitions().filter(|partition| partition.collection == *collection);
         let ranges = classes.map(|partition| partition.documents.range::<DocumentId, _>((start, Bound::Unbounded)));
         let mut ranges: Vec<_> = ranges.map(|range| range.map(|(_, document)| document)).collect();
         // The next document of each class, the smallest on top.
         let mut next: BinaryHeap<Reverse<(&DocumentId, usize)>> = BinaryHeap::with_capacity(ranges.len());
-        let mut heads: Vec<Option<&DocumentView>> = ranges.iter_mut().map(Iterator::next).collect();
+        let mut heads: Vec<Option<&Arc<DocumentEntry>>> = ranges.iter_mut().map(Iterator::next).collect();
         next.extend(heads.iter().enumerate().filter_map(|(class, head)| Some(Reverse((&head.as_ref()?.id, class)))));
         let mut found = Vec::new();
         while let Some(Reverse((_, class))) = next.pop().filter(|_| found.len() < limit) {
-            found.extend(heads[class].cloned());
+            found.extend(heads[class].map(|entry| DocumentRecord::read(entry).map(Arc::new)));
             heads[class] = ranges[class].next();
             next.extend(heads[class].map(|document| Reverse((&document.id, class))));
         }
-        found
+        self.trusting(found.into_iter().collect())
     }
 
     /// Whether every hit of an earlier scope is still live, unchanged and permitted.
     #[must_use]
     pub fn still_permits(&self, hits: &[Hit]) -> bool {
         hits.iter().all(|hit| {
-            let now = self.fetch(&hit.document.collection, &hit.document.id);
-            now.is_some_and(|now| Arc::ptr_eq(&now, &hit.document) || says_the_same(&now, hit))
+            let now = self.entry(hit.document.collection(), hit.document.id());
+            now.is_some_and(|now| self.trusting(says_the_same(now, hit)).unwrap_or(false))
         })
     }
 }
 
 /// Whether a document shows of a hit what it showed before. Its ACL and version may have changed.
-fn says_the_same(now: &DocumentRecord, hit: &Hit) -> bool {
-    let beside = |document: &DocumentRecord| {
-        let info = document.info.clone();
-        (info.title.clone(), info.uri.clone(), info.metadata.clone(), info.content_hash.clone())
-    };
-    let chunk = now.chunks.iter().find(|chunk| chunk.id == hit.chunk.id);
-    chunk.is_some_and(|chunk| chunk.prepared == hit.chunk.prepared) && beside(now) == beside(&hit.document)
+fn says_the_same(now: &Arc<DocumentEntry>, hit: &Hit) -> Result<bool, EngineError> {
+    let before = &hit.document.entry;
+    if Arc::ptr_eq(&now.info, &before.info) && Arc::ptr_eq(&now.chunks, &before.chunks) {
+        return Ok(true);
+    }
+    let beside = |info: DocumentInfo| (info.title, info.uri, info.metadata, info.content_hash);
+    let Some(place) = now.chunks.iter().position(|chunk| chunk.id == hit.chunk.id()) else { return Ok(false) };
+    Ok(now.read_chunk(place)? == *hit.chunk && beside(now.read_info()?) == beside(hit.document.info().clone()))
 }
 
 impl fmt::Debug for Scope {

@@ -1,20 +1,39 @@
 //! Segments: immutable rows of one class, with their int8 vectors and postings, and which of them still live.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
+
+use ringfence_ingest::UntrustedText;
 
 use crate::{
-    document::{ChunkRecord, DocumentRecord},
+    document::{ChunkEntry, DocumentChunk, DocumentEntry},
+    error::EngineError,
     id::ChunkId,
-    lexical::{analyzer::Analyzer, postings::Postings},
+    lexical::{
+        analyzer::{Analyzer, Counts},
+        postings::Postings,
+    },
     options::EngineOptions,
-    vector::quantize::Quantized,
+    spill::Blob,
+    vector::{Vector, quantize::Quantized},
 };
 
 /// A chunk in a segment.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
-    pub(crate) chunk: Arc<ChunkRecord>,
-    pub(crate) document: Arc<DocumentRecord>,
+    pub(crate) document: Arc<DocumentEntry>,
+    /// The chunk's place in its document.
+    pub(crate) chunk: u32,
+}
+
+/// Passages that are to be indexed, by id and place in their document; those that are not here are read.
+///
+/// A client's long passage may become several, which have one id.
+pub(crate) type Fresh = HashMap<(ChunkId, u32), DocumentChunk>;
+
+impl Row {
+    pub(crate) fn chunk(&self) -> &ChunkEntry {
+        &self.document.chunks[self.chunk as usize]
+    }
 }
 
 /// Rows that never change, and what is derived from them.
@@ -31,6 +50,17 @@ pub(crate) struct Segment {
     places: Box<[u32]>,
 }
 
+impl Segment {
+    /// The vector of a row, if it has one.
+    pub(crate) fn vector(&self, row: usize) -> Result<Option<Vector>, EngineError> {
+        let (Some(position), Some(lows)) = (self.vectors.position(row), &self.rows[row].chunk().lows) else {
+            return Ok(None);
+        };
+        let mut room = Vec::new();
+        Ok(Some(self.vectors.exact(position, lows.read(&mut room)?).vector()))
+    }
+}
+
 /// A segment as one snapshot sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct LiveSegment {
@@ -43,23 +73,24 @@ pub(crate) struct LiveSegment {
 
 impl LiveSegment {
     /// Indexes new rows.
-    #[expect(clippy::disallowed_methods, reason = "the text is cut into terms for the index and nothing else")]
-    pub(crate) fn build(rows: Vec<Row>, analyzer: &mut Analyzer, options: &EngineOptions) -> Self {
+    pub(crate) fn build(
+        rows: Vec<Row>,
+        fresh: &Fresh,
+        analyzer: &mut Analyzer,
+        options: &EngineOptions,
+    ) -> Result<Self, EngineError> {
         analyzer.trim();
-        let count = |row: &Row| {
-            let title = row.document.info.title.as_ref().map_or("", |title| title.expose_untrusted());
-            let prepared = &row.chunk.prepared;
-            analyzer.count([title, prepared.heading(), prepared.text().expose_untrusted()])
-        };
-        let counts: Vec<_> = rows.iter().map(count).collect();
+        let mut titles = Titles::default();
+        let counts = rows.iter().map(|row| count(row, fresh, &mut titles, analyzer)).collect::<Result<Vec<_>, _>>()?;
         let lengths = counts.iter().map(|counts| counts.length).collect();
         let postings = Postings::build(&counts, analyzer, options.inverted_rows_min);
-        let vectors = Quantized::build(rows.iter().map(|row| row.chunk.vector.as_ref()));
-        Self::whole(rows, lengths, postings, vectors)
+        let vector = |row: &Row| fresh.get(&(row.chunk().id, row.chunk)).and_then(|chunk| chunk.vector.as_ref());
+        let vectors = Quantized::build(rows.iter().map(vector));
+        Ok(Self::whole(rows, lengths, postings, vectors))
     }
 
     fn whole(rows: Vec<Row>, lengths: Vec<u32>, postings: Postings, vectors: Quantized) -> Self {
-        let ids: Vec<ChunkId> = rows.iter().map(|row| row.chunk.id).collect();
+        let ids: Vec<ChunkId> = rows.iter().map(|row| row.chunk().id).collect();
         let mut places: Box<[u32]> = (0_u32..).take(ids.len()).collect();
         places.sort_unstable_by_key(|row| ids[*row as usize]);
         let live_rows = rows.len();
@@ -117,6 +148,12 @@ impl LiveSegment {
         rows.take_while(move |row| ids[*row] == chunk).filter(|row| self.is_live(*row))
     }
 
+    /// The vector of a live chunk at this place in its document, if it has one.
+    pub(crate) fn vector(&self, chunk: ChunkId, place: u32) -> Result<Option<Vector>, EngineError> {
+        let mut rows = self.rows_of(&chunk).filter(|row| self.segment.rows[*row].chunk == place);
+        rows.find_map(|row| self.segment.vector(row).transpose()).transpose()
+    }
+
     /// Whether all rows live.
     pub(crate) fn is_whole(&self) -> bool {
         self.dead.is_empty()
@@ -131,4 +168,31 @@ impl LiveSegment {
     pub(crate) fn live(&self) -> impl Iterator<Item = usize> {
         (0..self.segment.rows.len()).filter(|row| self.is_live(*row))
     }
+}
+
+/// The title of the last document that was read: its chunks lie side by side.
+#[derive(Default)]
+struct Titles(Option<(Arc<Blob>, Option<UntrustedText>)>);
+
+impl Titles {
+    fn of(&mut self, document: &DocumentEntry) -> Result<Option<&UntrustedText>, EngineError> {
+        if !self.0.as_ref().is_some_and(|(info, _)| Arc::ptr_eq(info, &document.info)) {
+            self.0 = Some((Arc::clone(&document.info), document.read_info()?.title));
+        }
+        Ok(self.0.as_ref().and_then(|(_, title)| title.as_ref()))
+    }
+}
+
+/// The words of a row.
+#[expect(clippy::disallowed_methods, reason = "the text is cut into terms for the index and nothing else")]
+fn count(row: &Row, fresh: &Fresh, titles: &mut Titles, analyzer: &mut Analyzer) -> Result<Counts, EngineError> {
+    let title = titles.of(&row.document)?.map_or("", UntrustedText::expose_untrusted);
+    let read;
+    let prepared = if let Some(chunk) = fresh.get(&(row.chunk().id, row.chunk)) {
+        &chunk.prepared
+    } else {
+        read = row.document.read_chunk(row.chunk as usize)?;
+        read.prepared()
+    };
+    Ok(analyzer.count([title, prepared.heading(), prepared.text().expose_untrusted()]))
 }

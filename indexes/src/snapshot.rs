@@ -6,7 +6,7 @@ use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 
 use crate::{
     collection::{Selection, VectorSource},
-    document::DocumentRecord,
+    document::DocumentEntry,
     id::{CollectionId, DocumentId},
     memory::{Memory, ReaderKey},
     partition::Partition,
@@ -16,16 +16,22 @@ use crate::{
 };
 
 /// The live documents of one collection.
-pub(crate) type Documents = RedBlackTreeMapSync<DocumentId, Arc<DocumentRecord>>;
+pub(crate) type Documents = RedBlackTreeMapSync<DocumentId, Arc<DocumentEntry>>;
 
 /// One state of a tenant.
 #[derive(Clone)]
 pub(crate) struct Snapshot {
     pub(crate) epoch: u64,
+    /// Whether the documents are here; they are in the store alone otherwise.
+    pub(crate) is_open: bool,
     pub(crate) key: [u8; 32],
     pub(crate) policy: Arc<Policy>,
     pub(crate) documents: RedBlackTreeMapSync<CollectionId, Documents>,
     pub(crate) partitions: HashTrieMapSync<u32, Arc<Partition>>,
+    /// Whether a class may have a graph.
+    pub(crate) has_graphs: bool,
+    /// About how much memory the documents take, with what is made of them.
+    pub(crate) bytes: u64,
     readable: Memory<Readable>,
 }
 
@@ -50,16 +56,25 @@ impl Snapshot {
     pub(crate) fn empty(key: [u8; 32], epoch: u64) -> Self {
         Self {
             epoch,
+            is_open: true,
             key,
             policy: Arc::new(Policy::empty()),
             documents: RedBlackTreeMapSync::new_sync(),
             partitions: HashTrieMapSync::new_sync(),
+            has_graphs: false,
+            bytes: 0,
             readable: Memory::default(),
         }
     }
 
+    /// The same without documents: what decides, and nothing that was decided about.
+    pub(crate) fn closed(&self) -> Self {
+        let policy = Arc::new(self.policy.without_classes());
+        Self { is_open: false, policy, ..Self::empty(self.key, self.epoch) }
+    }
+
     /// A live document, whoever may read it.
-    pub(crate) fn document(&self, collection: &CollectionId, document: &DocumentId) -> Option<&Arc<DocumentRecord>> {
+    pub(crate) fn document(&self, collection: &CollectionId, document: &DocumentId) -> Option<&Arc<DocumentEntry>> {
         self.documents.get(collection)?.get(document)
     }
 

@@ -5,22 +5,27 @@ use std::{
     sync::Arc,
 };
 
+use serde_json::{Map, Value};
+
 use crate::{
     acl::Acl,
+    body,
     change::Change,
     class::ClassId,
     collection::Collection,
-    document::{ChunkRecord, Document, DocumentInfo, DocumentRecord},
+    document::{ChunkEntry, Document, DocumentChunk, DocumentEntry},
     error::EngineError,
     graph::Task,
     id::{ChunkId, CollectionId, DocumentId},
     lexical::analyzer::Analyzer,
-    options::EngineOptions,
+    options::{EngineOptions, Settings},
     partition::{Partition, Touched},
     policy::Policy,
     rules::Ruleset,
-    sketch::Sketch,
+    segment::Fresh,
     snapshot::{Documents, Snapshot},
+    spill::{Blob, Spill},
+    vector::quantize,
 };
 
 /// The snapshot that these changes make of another, and the graphs that are worth building then. On an error nothing has happened.
@@ -29,30 +34,37 @@ pub(crate) fn apply(
     epoch: u64,
     changes: Vec<Change>,
     analyzer: &mut Analyzer,
-    options: &EngineOptions,
+    settings: &Settings,
 ) -> Result<(Snapshot, Vec<Task>), EngineError> {
-    let mut writer = Writer { snapshot: snapshot.clone(), touched: BTreeMap::new() };
+    let spill = settings.spill.as_ref();
+    let mut writer = Writer { snapshot: snapshot.clone(), touched: BTreeMap::new(), fresh: Fresh::new(), spill };
     writer.snapshot.epoch = epoch;
+    writer.snapshot.has_graphs = settings.options.graph_rows_min.is_some();
     for change in changes {
         writer.change(change)?;
     }
-    Ok(writer.finish(analyzer, options))
+    writer.finish(analyzer, &settings.options)
 }
 
-struct Writer {
+struct Writer<'a> {
     snapshot: Snapshot,
     /// What happened in each class.
     touched: BTreeMap<u32, Touched>,
+    /// The passages that are to be indexed.
+    fresh: Fresh,
+    spill: Option<&'a Arc<Spill>>,
 }
 
-impl Writer {
+impl Writer<'_> {
     fn change(&mut self, change: Change) -> Result<(), EngineError> {
         match change {
             Change::PutCollection(collection) => self.put_collection(collection)?,
             Change::DeleteCollection(id) => self.delete_collection(&id),
             Change::PutDocument(document) => self.put_document(document)?,
             Change::DeleteDocument { collection, document } => self.remove(&collection, &document),
-            Change::SetAcl { collection, document, acl, version } => self.set_acl(&collection, &document, acl, version),
+            Change::SetAcl { collection, document, acl, version } => {
+                self.set_acl(&collection, &document, acl, version)?;
+            }
             Change::PutGroup { group, members } => self.policy().directory.put(&group, members),
             Change::DeleteGroup { group } => self.policy().directory.put(&group, BTreeSet::new()),
             Change::PutStanding { name, standing } => self.policy().directory.put_standing(name, standing),
@@ -100,27 +112,65 @@ impl Writer {
                 return Err(EngineError::Dimensions { expected, found: vector.dimensions() });
             }
         }
-        let chunks = chunk_records(&self.snapshot.key, &document);
         self.remove(&document.collection, &document.id);
-        self.insert(&document.collection, document.id, document.acl, document.info, chunks);
+        let info = &document.info;
+        let facts = Facts {
+            metadata: (!info.metadata.is_empty()).then(|| Arc::new(info.metadata.clone())),
+            info: Arc::new(Blob::put(self.spill, &body::write_info(info))),
+            chunks: self.set_aside(&document.collection, &document.id, document.chunks),
+            version: info.version,
+        };
+        self.insert(&document.collection, document.id, document.acl, facts);
         Ok(())
     }
 
-    fn set_acl(&mut self, collection: &CollectionId, document: &DocumentId, acl: Acl, version: u32) {
-        let Some(before) = self.snapshot.document(collection, document).cloned() else { return };
-        self.remove(collection, document);
-        let info = Arc::new(DocumentInfo { version, ..DocumentInfo::clone(&before.info) });
-        self.insert(collection, document.clone(), acl, info, before.chunks.clone());
-    }
-
-    fn insert(
+    /// The entries of passages, which stay at hand until they are indexed.
+    fn set_aside(
         &mut self,
         collection: &CollectionId,
-        id: DocumentId,
+        document: &DocumentId,
+        chunks: Vec<DocumentChunk>,
+    ) -> Arc<[ChunkEntry]> {
+        let entry = |(place, chunk): (u32, DocumentChunk)| {
+            let id = ChunkId::derive(&self.snapshot.key, collection, document, chunk.prepared.ordinal());
+            let passage = Blob::put(self.spill, &body::write_chunk(&chunk.prepared));
+            let lows = chunk.vector.as_ref().map(|vector| Blob::put(self.spill, &quantize::lows(vector)));
+            let length = u32::try_from(chunk.prepared.text().len()).unwrap_or(u32::MAX);
+            self.fresh.insert((id, place), chunk);
+            ChunkEntry { id, passage, lows, length }
+        };
+        (0..).zip(chunks).map(entry).collect()
+    }
+
+    /// Brings what was set aside of a document, so that it can be indexed anew.
+    fn recall(&mut self, document: &DocumentEntry) -> Result<(), EngineError> {
+        // What came with this list of changes is in no segment yet, and is at hand already.
+        let came = self.touched.get(&document.class).is_some_and(|touched| touched.came.contains(&document.id));
+        let Some(partition) = self.snapshot.partitions.get(&document.class).filter(|_| !came) else { return Ok(()) };
+        for (place, chunk) in (0..).zip(document.read_chunks()?) {
+            let vector = partition.vector(chunk.id(), place)?;
+            self.fresh.insert((chunk.id(), place), DocumentChunk { prepared: chunk.prepared().clone(), vector });
+        }
+        Ok(())
+    }
+
+    fn set_acl(
+        &mut self,
+        collection: &CollectionId,
+        document: &DocumentId,
         acl: Acl,
-        info: Arc<DocumentInfo>,
-        chunks: Arc<[Arc<ChunkRecord>]>,
-    ) {
+        version: u32,
+    ) -> Result<(), EngineError> {
+        let Some(before) = self.snapshot.document(collection, document).cloned() else { return Ok(()) };
+        self.recall(&before)?;
+        self.remove(collection, document);
+        let (info, chunks) = (before.info.clone(), before.chunks.clone());
+        let facts = Facts { metadata: before.metadata.clone(), info, chunks, version };
+        self.insert(collection, document.clone(), acl, facts);
+        Ok(())
+    }
+
+    fn insert(&mut self, collection: &CollectionId, id: DocumentId, acl: Acl, facts: Facts) {
         let snapshot = &mut self.snapshot;
         let name = ClassId::derive(&snapshot.key, collection, &acl);
         let class = snapshot.policy.classes.find(&name).unwrap_or_else(|| {
@@ -133,9 +183,12 @@ impl Writer {
         // Copied by the first change of a list, changed in place by the others: nobody else has seen the copy.
         let partition = Arc::make_mut(snapshot.partitions.get_mut(&class).expect("a class has a partition"));
         let acl = partition.acl.clone();
-        let record =
-            Arc::new(DocumentRecord { collection: collection.clone(), id: id.clone(), acl, info, chunks, class });
+        let Facts { metadata, info, chunks, version } = facts;
+        let (name, id_of) = (collection.clone(), id.clone());
+        let record = DocumentEntry { collection: name, id: id_of, acl, class, version, metadata, info, chunks };
+        let record = Arc::new(record);
         partition.documents.insert_mut(id.clone(), record.clone());
+        snapshot.bytes += record.bytes(snapshot.policy.dimensions(collection));
         if !snapshot.documents.contains_key(collection) {
             snapshot.documents.insert_mut(collection.clone(), Documents::new_sync());
         }
@@ -150,6 +203,7 @@ impl Writer {
         if let Some(documents) = snapshot.documents.get_mut(collection) {
             documents.remove_mut(document);
         }
+        snapshot.bytes = snapshot.bytes.saturating_sub(record.bytes(snapshot.policy.dimensions(collection)));
         let partition = snapshot.partitions.get_mut(&record.class).expect("a live document has a partition");
         Arc::make_mut(partition).documents.remove_mut(document);
         let touched = self.touched.entry(record.class).or_default();
@@ -164,7 +218,11 @@ impl Writer {
         Arc::make_mut(&mut self.snapshot.policy)
     }
 
-    fn finish(mut self, analyzer: &mut Analyzer, options: &EngineOptions) -> (Snapshot, Vec<Task>) {
+    fn finish(
+        mut self,
+        analyzer: &mut Analyzer,
+        options: &EngineOptions,
+    ) -> Result<(Snapshot, Vec<Task>), EngineError> {
         let mut tasks = Vec::new();
         for (class, touched) in &self.touched {
             let partition = self.snapshot.partitions.get_mut(class).expect("a touched class has a partition");
@@ -174,20 +232,17 @@ impl Writer {
                 classes.remove(partition.class, &partition.collection, &partition.acl);
                 self.snapshot.partitions.remove_mut(class);
             } else {
-                tasks.extend(partition.reindex(touched, analyzer, options));
+                tasks.extend(partition.reindex(touched, &self.fresh, analyzer, options)?);
             }
         }
-        (self.snapshot, tasks)
+        Ok((self.snapshot, tasks))
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the text goes into a sketch and nowhere else")]
-fn chunk_records(key: &[u8; 32], document: &Document) -> Arc<[Arc<ChunkRecord>]> {
-    let record = |chunk: &crate::document::DocumentChunk| {
-        let prepared = chunk.prepared.clone();
-        let id = ChunkId::derive(key, &document.collection, &document.id, prepared.ordinal());
-        let sketch = Sketch::of(prepared.text().expose_untrusted());
-        Arc::new(ChunkRecord { id, prepared, vector: chunk.vector.clone(), sketch })
-    };
-    document.chunks.iter().map(record).collect()
+/// What a document's entry keeps whoever may read it.
+struct Facts {
+    metadata: Option<Arc<Map<String, Value>>>,
+    info: Arc<Blob>,
+    chunks: Arc<[ChunkEntry]>,
+    version: u32,
 }

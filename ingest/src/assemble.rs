@@ -77,11 +77,11 @@ impl Assembly {
             let ordinal = index.unwrap_or(position);
             self.chunks.push(PreparedChunk {
                 text: UntrustedText::new(cleaned.draft.text()[passage.range.clone()].to_owned()),
-                heading: passage.heading,
+                heading: passage.heading.into(),
                 span: shift(&spans[position], offset),
                 ordinal: u32::try_from(ordinal).unwrap_or(u32::MAX),
                 findings: within(&own, from, to).map(|finding| moved(finding, offset)).collect(),
-                masked: count(&cleaned.masked, from, to),
+                masked: count(&cleaned.masked, from, to).into(),
             });
         }
         findings.extend(cleaned.findings.iter().map(|finding| moved(finding, offset)));

@@ -108,11 +108,11 @@ pub enum QuarantineReason {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PreparedChunk {
     pub(crate) text: UntrustedText,
-    pub(crate) heading: String,
+    pub(crate) heading: Box<str>,
     pub(crate) span: Range<usize>,
     pub(crate) ordinal: u32,
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) masked: Vec<RedactionCount>,
+    pub(crate) findings: Box<[Finding]>,
+    pub(crate) masked: Box<[RedactionCount]>,
 }
 
 impl PreparedChunk {
@@ -154,7 +154,7 @@ impl PreparedChunk {
 
     /// A chunk that the store gives back. The caller vouches that it was written by [`prepare`](crate::prepare).
     #[must_use]
-    pub const fn assert_prepared(
+    pub fn assert_prepared(
         text: UntrustedText,
         heading: String,
         span: Range<usize>,
@@ -162,7 +162,7 @@ impl PreparedChunk {
         findings: Vec<Finding>,
         masked: Vec<RedactionCount>,
     ) -> Self {
-        Self { text, heading, span, ordinal, findings, masked }
+        Self { text, heading: heading.into(), span, ordinal, findings: findings.into(), masked: masked.into() }
     }
 }
 

@@ -10,13 +10,13 @@
 /// println!("{text}"); // no Display: untrusted text does not reach a log or a page by accident
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct UntrustedText(String);
+pub struct UntrustedText(Box<str>);
 
 impl UntrustedText {
     /// Wraps text at the place where it enters.
     #[must_use]
-    pub const fn new(text: String) -> Self {
-        Self(text)
+    pub fn new(text: String) -> Self {
+        Self(text.into_boxed_str())
     }
 
     /// Opens the wrapper. Each caller takes responsibility for where the text goes next, and says so in an `#[expect]`.

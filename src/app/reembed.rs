@@ -18,12 +18,10 @@ const DOCUMENTS: i64 = 256;
 /// Places anew what another model placed.
 pub(super) async fn reembed(store: &Store, embedder: &Arc<Embedder>) -> Result<(), StartError> {
     let mut stale = Vec::new();
-    for (tenant, _) in store.tenants().await? {
-        for collection in store.stored_collections(&tenant.id).await? {
-            let is_builtin = matches!(collection.record.embedding, VectorSource::Builtin { .. });
-            if is_builtin && collection.embedder.as_deref() != Some(embedder.fingerprint()) {
-                stale.push((tenant.id.clone(), collection.record.id));
-            }
+    for (tenant, collection) in store.all_collections().await? {
+        let is_builtin = matches!(collection.record.embedding, VectorSource::Builtin { .. });
+        if is_builtin && collection.embedder.as_deref() != Some(embedder.fingerprint()) {
+            stale.push((tenant, collection.record.id));
         }
     }
     if stale.is_empty() {

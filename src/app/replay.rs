@@ -1,109 +1,82 @@
-//! From the store to memory: engine, catalog and keyring as they were when the last write was acknowledged.
+//! From the store to memory: tenants, settings and keys at the start, and a tenant's documents when it is opened.
 
 use std::sync::Arc;
 
-use ringfence_indexes::{Change, Document, Engine, TenantId, TenantPolicy};
+use ringfence_indexes::{Change, Engine, TenantId, TenantPolicy};
 
 use super::StartError;
 use crate::{
     authn::{Keyring, Revocations},
     catalog::Catalog,
     seal::{MasterKey, TenantKeys},
-    store::{Store, StoreError, TenantRecord},
+    store::{Replayed, Store, StoreError, TenantSettings},
 };
 
-/// Groups that are read at once.
-const GROUPS: usize = 1_000;
-
-/// Reads everything. What is damaged is refused: a server that starts answers from what was written.
+/// Reads what authentication and lists need. Every tenant is closed afterwards. What is damaged is refused: a server that starts answers from what was written.
 pub(super) async fn replay(
     store: &Store,
     master: &MasterKey,
     keyring: &Keyring,
     revocations: &Revocations,
-) -> Result<(Arc<Engine>, Arc<Catalog>), StartError> {
-    let (engine, catalog) = (Arc::new(Engine::new()), Catalog::default());
+    engine: &Engine,
+) -> Result<Arc<Catalog>, StartError> {
+    let catalog = Catalog::default();
     store.check_ledger(None).await?;
     for (record, revision) in store.tenants().await? {
-        let tenant = record.id.clone();
-        replay_tenant(store, master, &engine, &catalog, record, revision).await?;
-        for revocation in store.revocations(&tenant).await? {
+        let (key, settings) = (TenantKeys::derive(master, &record.id).chunk_key(), store.settings(&record.id).await?);
+        engine.add_closed_tenant(&record.id, key, revision, changes(&record.id, settings)?)?;
+        for revocation in store.revocations(&record.id).await? {
             revocations.insert(revocation);
         }
+        catalog.put_tenant(record);
+    }
+    for (tenant, collection) in store.all_collections().await? {
+        catalog.put_collection(&tenant, collection.record);
     }
     for key in store.keys().await? {
         keyring.insert(key);
     }
     keyring.uses().restore(store.key_uses().await?);
-    Ok((engine, Arc::new(catalog)))
+    Ok(Arc::new(catalog))
 }
 
-async fn replay_tenant(
-    store: &Store,
-    master: &MasterKey,
-    engine: &Arc<Engine>,
-    catalog: &Catalog,
-    record: TenantRecord,
-    revision: u64,
-) -> Result<(), StartError> {
-    let tenant = record.id.clone();
-    store.check_ledger(Some(&tenant)).await?;
-    engine.create_tenant(&tenant, TenantKeys::derive(master, &tenant).chunk_key(), revision);
-    catalog.put_tenant(record);
-    let mut changes = Vec::new();
-    for collection in store.collections(&tenant).await? {
-        changes.push(Change::PutCollection(collection.to_engine()));
-        catalog.put_collection(&tenant, collection);
-    }
-    changes.extend(groups(store, &tenant).await?);
-    changes.extend(policies(store, &tenant).await?);
-    engine.apply(&tenant, revision, changes)?;
-    index_documents(store, engine, &tenant, revision).await
-}
-
-/// Reads and indexes at the same time: the one waits for the disk and decodes, the other counts words.
-async fn index_documents(
-    store: &Store,
-    engine: &Arc<Engine>,
-    tenant: &TenantId,
-    revision: u64,
-) -> Result<(), StartError> {
-    let (pieces, waiting) = std::sync::mpsc::sync_channel::<Vec<Document>>(1);
-    let (to, of) = (Arc::clone(engine), tenant.clone());
+/// Opens a closed tenant from the store; nothing happens where it is open.
+///
+/// It reads and indexes at the same time: the one waits for the disk and decodes, the other counts words.
+pub(super) async fn open_tenant(store: &Store, engine: &Arc<Engine>, tenant: &TenantId) -> Result<(), StartError> {
+    let Some(opening) = engine.begin_opening(tenant)? else { return Ok(()) };
+    let (pieces, waiting) = std::sync::mpsc::sync_channel::<Replayed>(1);
+    let name = tenant.clone();
     let indexing = tokio::task::spawn_blocking(move || {
-        waiting
-            .into_iter()
-            .try_for_each(|documents| to.apply(&of, revision, documents.into_iter().map(Change::PutDocument).collect()))
+        let mut opening = opening;
+        for piece in waiting {
+            opening.take(match piece {
+                Replayed::Settings(settings) => changes(&name, settings)?,
+                Replayed::Documents(documents) => documents.into_iter().map(Change::PutDocument).collect(),
+            })?;
+        }
+        Ok::<_, StartError>(opening)
     });
     let read = store
-        .each_document(tenant, |documents| {
+        .replay(tenant, |piece| {
             // It fails only where indexing ended with an error, which is told below.
-            let _ = pieces.send(documents);
+            let _ = pieces.send(piece);
         })
         .await;
     drop(pieces);
-    indexing.await.map_err(|panic| StoreError::Failed(panic.into()))??;
-    Ok(read?)
+    let opening = indexing.await.map_err(|panic| StoreError::Failed(panic.into()))??;
+    engine.finish_opening(opening, read?)?;
+    Ok(())
 }
 
-/// A policy that does not hold to the schema any more ends the start: without it, what it forbids would be open.
-async fn policies(store: &Store, tenant: &TenantId) -> Result<Vec<Change>, StartError> {
-    let mut changes = vec![Change::EnablePermit(store.policy_settings(tenant).await?.permit)];
-    for record in store.policies(tenant, None, usize::MAX).await? {
-        let text = record.text.unwrap_or_default();
-        let policy = TenantPolicy::check(record.name.clone(), &text);
+/// What decides in a tenant, as its engine takes it. A policy that does not hold to the schema any more is an error: without it, what it forbids would be open.
+fn changes(tenant: &TenantId, settings: TenantSettings) -> Result<Vec<Change>, StartError> {
+    let mut changes = settings.changes;
+    changes.push(Change::EnablePermit(settings.permit));
+    for record in settings.policies {
+        let policy = TenantPolicy::check(record.name.clone(), &record.text.unwrap_or_default());
         let fault = |fault| StartError::Policy { tenant: tenant.clone(), policy: record.name, fault };
         changes.push(Change::PutPolicy(Arc::new(policy.map_err(fault)?)));
     }
     Ok(changes)
-}
-
-async fn groups(store: &Store, tenant: &TenantId) -> Result<Vec<Change>, StartError> {
-    let (mut changes, mut after) = (Vec::new(), None);
-    loop {
-        let page = store.groups(tenant, after.as_ref(), GROUPS).await?;
-        let Some(last) = page.last() else { return Ok(changes) };
-        after = Some(last.group.clone());
-        changes.extend(page.into_iter().map(|group| Change::PutGroup { group: group.group, members: group.members }));
-    }
 }

@@ -6,7 +6,10 @@ use ringfence_indexes::{Acl, CollectionId, DocumentChunk, DocumentId, Principal,
 use ringfence_ingest::{Content, PrepareOptions, Source, prepare};
 use serde_json::Map;
 
-use super::{replay::replay, *};
+use super::{
+    replay::{open_tenant, replay},
+    *,
+};
 use crate::{
     commit::{DocumentBody, DocumentWrite},
     store::{CollectionRecord, DATABASE_FILE, Trust},
@@ -81,9 +84,13 @@ async fn furnish(config: &Config) -> Arc<MasterKey> {
 async fn contents(data_dir: &Path, master: &MasterKey) -> Option<String> {
     let store = Store::open(data_dir).await.ok()?;
     let keyring = Keyring::new(KeyHasher::new([0; 32]));
-    let replayed = replay(&store, master, &keyring, &Revocations::default()).await;
+    let engine = Arc::new(Engine::new());
+    let replayed = replay(&store, master, &keyring, &Revocations::default(), &engine).await;
+    let is_there = replayed.is_ok() && engine.has_tenant(&tenant());
+    let opened = if is_there { open_tenant(&store, &engine, &tenant()).await } else { Ok(()) };
     store.close().await.ok()?;
-    let (engine, catalog) = replayed.ok()?;
+    let catalog = replayed.ok()?;
+    opened.ok()?;
     let mut inventory = engine.inventory(&tenant());
     inventory.sort();
     let keys: Vec<_> = keyring.records(|_| true).iter().map(|key| (key.id.clone(), key.secret_hash)).collect();

@@ -40,6 +40,8 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// The audit log.
     pub audit: AuditConfig,
+    /// How much is held in memory.
+    pub engine: EngineConfig,
     /// How much is allowed.
     pub limits: LimitsConfig,
     /// Whether to refuse to serve where this kernel cannot confine the worker that parses documents in every way.
@@ -95,6 +97,49 @@ pub enum AuditSync {
     Background,
     /// Before the answer.
     Always,
+}
+
+/// How much is held in memory. No setting changes an answer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineConfig {
+    /// Tenants that are open at the same time; the one that was needed least lately is closed for another.
+    pub open_tenants: usize,
+    /// About how many MiB the indexes of open tenants may take together; 0 is no limit.
+    pub memory_mb: u64,
+    /// Where passages and exact vectors lie until they are needed.
+    pub contents: Contents,
+}
+
+/// Where passages and exact vectors lie until they are needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Contents {
+    /// In a file without a name in the data directory, gone with the process.
+    #[default]
+    Disk,
+    /// In memory.
+    Memory,
+}
+
+impl EngineConfig {
+    /// How many tenants may be open; one at least.
+    #[must_use]
+    pub fn open_tenants_max(&self) -> usize {
+        self.open_tenants.max(1)
+    }
+
+    /// How many bytes the indexes may take.
+    #[must_use]
+    pub const fn memory_bytes_max(&self) -> u64 {
+        if self.memory_mb == 0 { u64::MAX } else { self.memory_mb.saturating_mul(1 << 20) }
+    }
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self { open_tenants: 1_000, memory_mb: 0, contents: Contents::Disk }
+    }
 }
 
 /// How much is allowed.
@@ -170,6 +215,7 @@ impl Default for Config {
             sanitizer: ringfence_ingest::sanitizer_version(),
             tls: None,
             audit: AuditConfig::default(),
+            engine: EngineConfig::default(),
             limits: LimitsConfig::default(),
             development_issuer: false,
             issuer: Vec::new(),

@@ -5,15 +5,18 @@
 use std::{
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
+    task::{Context, Poll},
 };
 
 use axum::{
+    body::{Body, Bytes},
     extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State, rejection::RawPathParamsRejection},
     http::{HeaderMap, Method, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use ringfence_indexes::TenantId;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use ringfence_indexes::{Pin, TenantId};
 
 use super::{
     limits::{self, TooSoon},
@@ -26,6 +29,7 @@ use super::{
 };
 use crate::{
     administration::keys::KeyManager,
+    app::OpenError,
     audit::{Action, Actor, AuditEvent},
     authn::{Authenticated, ClientCertificate, CredentialHeaders, Unauthenticated},
     authz::{self, OperatorPermit, Permit, operator_permit, permit},
@@ -116,9 +120,53 @@ pub(super) async fn gate(
     if let Err(problem) = check_min_revision(&server, &authenticated, request.headers()) {
         return problem.into_response();
     }
+    let pin = match pin(&server, &authenticated).await {
+        Ok(pin) => pin,
+        Err(problem) => return unavailable(&server, problem.into_response()),
+    };
     request.extensions_mut().insert(Ask(Arc::new((authenticated, trail.request_id.clone()))));
     let response = next.run(request).await;
-    trail.finish(&server, response).await
+    // A body may still be made while it is sent.
+    trail.finish(&server, response).await.map(|body| Body::new(HeldBody { body, _pin: pin }))
+}
+
+/// Makes sure that the caller's tenant is open, and stays so for as long as the request lasts.
+async fn pin(server: &Server, authenticated: &Authenticated) -> Result<Option<Pin>, Problem> {
+    let Authenticated::Caller(caller) = authenticated else { return Ok(None) };
+    match server.app.tenants.pin(caller.tenant()).await {
+        Ok(pin) => Ok(Some(pin)),
+        // It is going; its handler says so in its own words.
+        Err(OpenError::NoTenant) => Ok(None),
+        Err(OpenError::Unreadable) => {
+            Err(Problem::unavailable("what the tenant holds cannot be read: see the server's log"))
+        }
+    }
+}
+
+/// The body of an answer, with what has to be there while it is made.
+struct HeldBody {
+    body: Body,
+    _pin: Option<Pin>,
+}
+
+impl HttpBody for HeldBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        std::pin::Pin::new(&mut self.get_mut().body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// The names of a path as a record tells them.

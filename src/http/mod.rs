@@ -100,7 +100,9 @@ pub async fn run(
     };
     let retention = until(server.app.clone().keep_retention(), stopped(stopping.clone()));
     let keys = until(server.app.authenticator.keep_keys(), stopped(stopping.clone()));
-    tokio::join!(main, metrics, wait, until(upkeep(&server), stopped(stopping.clone())), retention, keys);
+    let tenants = until(server.app.clone().keep_tenants(), stopped(stopping.clone()));
+    let upkeep = until(upkeep(&server), stopped(stopping.clone()));
+    tokio::join!(main, metrics, wait, upkeep, retention, keys, tenants);
     Ok(())
 }
 

@@ -67,6 +67,10 @@ impl From<ReadError> for Problem {
             ReadError::NotFound => Self::not_found(),
             ReadError::CredentialGone => Self::unauthenticated(),
             ReadError::Audit(error) => error.into(),
+            ReadError::Engine(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "what was asked for cannot be read");
+                Self::unavailable("the index cannot answer")
+            }
             ReadError::Unsettled | ReadError::Stopping => Self::unavailable(error.to_string()),
         }
     }

@@ -252,7 +252,7 @@ impl Ingestion {
     fn readable(&self, caller: &Caller, place: &Place) -> Result<(), IngestError> {
         let scope = self.engine.scope(caller.subject(), caller.ceiling(), self.clock.now());
         let scope = scope.map_err(|_gone| IngestError::CredentialGone)?;
-        scope.fetch(&place.collection, &place.document).map(drop).ok_or(IngestError::NotFound)
+        if scope.has(&place.collection, &place.document) { Ok(()) } else { Err(IngestError::NotFound) }
     }
 
     /// Whether a program asks on behalf of nobody.

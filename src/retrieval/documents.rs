@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringfence_indexes::{Acl, CollectionId, DocumentId, DocumentView, Engine, Scope};
+use ringfence_indexes::{Acl, CollectionId, DocumentId, DocumentView, Engine, EngineError, Scope};
 use ringfence_ingest::Finding;
 
 use super::{
@@ -85,6 +85,9 @@ pub enum ReadError {
     /// 503: no record, no answer.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// 503: what was set aside does not come back.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// 503: the server is stopping.
     #[error("the server is stopping")]
     Stopping,
@@ -136,10 +139,10 @@ impl DocumentReader {
         mut event: AuditEvent,
     ) -> Result<Answer<ReleasedDocument>, ReadError> {
         for _ in 0..ATTEMPTS_MAX {
-            let view = self.scope(caller)?.fetch(collection, document).ok_or(ReadError::NotFound)?;
-            let released = self.release(caller, &view, true);
-            let now = self.scope(caller)?.fetch(collection, document).ok_or(ReadError::NotFound)?;
-            if !Arc::ptr_eq(&view, &now) {
+            let view = self.scope(caller)?.fetch(collection, document)?.ok_or(ReadError::NotFound)?;
+            let released = self.release(caller, &view, true)?;
+            let now = self.scope(caller)?.fetch(collection, document)?.ok_or(ReadError::NotFound)?;
+            if !view.is_same(&now) {
                 continue;
             }
             event.count = released.chunks.len();
@@ -159,9 +162,10 @@ impl DocumentReader {
     ) -> Result<Answer<DocumentPage>, ReadError> {
         for _ in 0..ATTEMPTS_MAX {
             let found = self.readable(caller, collection, after, limit + 1)?;
-            let documents: Vec<_> = found.iter().take(limit).map(|view| self.release(caller, view, false)).collect();
+            let documents = found.iter().take(limit).map(|view| self.release(caller, view, false));
+            let documents = documents.collect::<Result<Vec<_>, _>>()?;
             let now = self.readable(caller, collection, after, limit + 1)?;
-            let same = found.len() == now.len() && found.iter().zip(&now).all(|(was, is)| Arc::ptr_eq(was, is));
+            let same = found.len() == now.len() && found.iter().zip(&now).all(|(was, is)| was.is_same(is));
             if !same {
                 continue;
             }
@@ -185,34 +189,43 @@ impl DocumentReader {
         if !visibility.exists(collection) {
             return Err(ReadError::NotFound);
         }
-        Ok(visibility.reading().documents(collection, after, limit))
+        Ok(visibility.reading().documents(collection, after, limit)?)
     }
 
     fn scope(&self, caller: &Caller) -> Result<Scope, ReadError> {
         let scope = self.engine.scope(caller.subject(), caller.ceiling(), self.clock.now());
-        // A tenant that is gone took its keys with it.
-        scope.map_err(|_gone| ReadError::CredentialGone)
+        scope.map_err(|error| match error {
+            // A tenant that is gone took its keys with it.
+            EngineError::NoTenant(_) => ReadError::CredentialGone,
+            error => ReadError::Engine(error),
+        })
     }
 
-    fn release(&self, caller: &Caller, view: &DocumentView, with_passages: bool) -> ReleasedDocument {
+    fn release(
+        &self,
+        caller: &Caller,
+        view: &DocumentView,
+        with_passages: bool,
+    ) -> Result<ReleasedDocument, ReadError> {
         let policy = Policies::for_caller(&self.catalog, caller).of(view.collection());
         let info = view.info();
-        let passages = view.chunks().iter().filter(|_| with_passages);
+        let passages = if with_passages { view.read_chunks()? } else { Vec::new() };
         let chunks: Vec<_> = passages
+            .iter()
             .map(|chunk| (chunk.id().to_string(), release(&Passage::of(chunk.prepared(), info), &policy)))
             .collect();
-        ReleasedDocument {
+        Ok(ReleasedDocument {
             collection: view.collection().clone(),
             id: view.id().clone(),
             labels: release_labels(&Labels::of(info), &policy),
             chunks,
-            chunk_count: view.chunks().len(),
+            chunk_count: view.chunk_count(),
             provenance: Provenance::of(info),
             findings: info.findings.clone(),
             removed: info.removed,
             trust: policy.trust(),
             acl: caller.scopes().contains(authz::Scope::Acl).then(|| view.acl().clone()),
-        }
+        })
     }
 
     fn recorded<T>(&self, caller: &Caller, body: T, event: &AuditEvent) -> Result<Answer<T>, ReadError> {

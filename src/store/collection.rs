@@ -133,6 +133,33 @@ pub(super) async fn all(
     rows.into_iter().map(|row| row.read(tenant)).collect()
 }
 
+/// Every collection of every tenant, by tenant and name.
+pub(super) async fn of_all_tenants(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<(TenantId, StoredCollection)>, StoreError> {
+    let rows: Vec<OwnedRow> = sqlx::query_as(
+        "SELECT tenant_id, collection_id, description, default_acl, readers, writers, trust, sanitize, redact, \
+         retention_days, accept, embedding, dimensions, embedder, created_at, digest \
+         FROM collections ORDER BY tenant_id, collection_id",
+    )
+    .fetch_all(connection)
+    .await?;
+    let read = |row: OwnedRow| {
+        let tenant = TenantId::new(&row.tenant_id).map_err(|_| damaged("the name of a tenant"))?;
+        let (stored, _) = row.collection.read(&tenant)?;
+        Ok((tenant, stored))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// A row of `collections` with its tenant.
+#[derive(FromRow)]
+struct OwnedRow {
+    tenant_id: String,
+    #[sqlx(flatten)]
+    collection: CollectionRow,
+}
+
 /// One collection with its digest.
 pub(super) async fn one(
     connection: &mut SqliteConnection,

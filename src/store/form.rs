@@ -146,6 +146,9 @@ struct ChunkWritten<'a> {
     masked: Vec<(&'static str, u32)>,
     /// How many values of `vectors` are this chunk's; 0 for a chunk without a direction.
     dimensions: usize,
+    /// The exponent of its values, of three bytes each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exponent: Option<i8>,
 }
 
 #[derive(Deserialize)]
@@ -160,23 +163,26 @@ struct ChunkRead {
     #[serde(default)]
     masked: Vec<(String, u32)>,
     dimensions: usize,
+    /// Absent in what earlier releases wrote: four bytes a value, f32 as it was.
+    exponent: Option<i8>,
 }
 
 /// The passages of a document as JSON, and their vectors as bytes.
 pub(super) fn write_chunks(chunks: &[DocumentChunk]) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
-    let forms: Vec<_> = chunks.iter().map(chunk_form).collect();
+    let mut bytes = Vec::new();
+    let forms: Vec<_> = chunks.iter().map(|chunk| chunk_form(chunk, &mut bytes)).collect();
     let texts = serde_json::to_vec(&forms).map_err(|error| StoreError::Failed(error.into()))?;
-    let vectors = chunks.iter().filter_map(|chunk| chunk.vector.as_ref());
-    let mut bytes = Vec::with_capacity(vectors.clone().map(|vector| vector.dimensions() * size_of::<f32>()).sum());
-    for value in vectors.flat_map(Vector::values) {
-        bytes.extend_from_slice(&value.to_le_bytes());
-    }
     Ok((texts, bytes))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the text goes into the database, as it is")]
-fn chunk_form(chunk: &DocumentChunk) -> ChunkWritten<'_> {
+fn chunk_form<'a>(chunk: &'a DocumentChunk, vectors: &mut Vec<u8>) -> ChunkWritten<'a> {
     let prepared = &chunk.prepared;
+    let exponent = chunk.vector.as_ref().map(|vector| {
+        let (exponent, bytes) = vector.to_fixed();
+        vectors.extend_from_slice(&bytes);
+        exponent
+    });
     ChunkWritten {
         text: prepared.text().expose_untrusted(),
         heading: prepared.heading(),
@@ -185,38 +191,43 @@ fn chunk_form(chunk: &DocumentChunk) -> ChunkWritten<'_> {
         findings: prepared.findings().iter().map(finding_form).collect(),
         masked: prepared.masked().iter().map(|masked| (masked.kind.name(), masked.count)).collect(),
         dimensions: chunk.vector.as_ref().map_or(0, Vector::dimensions),
+        exponent,
     }
 }
 
 /// What [`write_chunks`] wrote.
-pub(super) fn read_chunks(texts: &[u8], vectors: &[u8]) -> Result<Vec<DocumentChunk>, StoreError> {
+pub(super) fn read_chunks(texts: &[u8], mut vectors: &[u8]) -> Result<Vec<DocumentChunk>, StoreError> {
     let forms: Vec<ChunkRead> = serde_json::from_slice(texts).map_err(|_| damaged("passages"))?;
-    let (values, rest) = vectors.as_chunks::<4>();
-    let mut values = values.iter().map(|bytes| f32::from_le_bytes(*bytes));
     let chunks: Vec<DocumentChunk> =
-        forms.into_iter().map(|form| chunk_from(form, &mut values)).collect::<Result<_, _>>()?;
-    if rest.is_empty() && values.next().is_none() { Ok(chunks) } else { Err(damaged("vectors that belong to nothing")) }
+        forms.into_iter().map(|form| chunk_from(form, &mut vectors)).collect::<Result<_, _>>()?;
+    if vectors.is_empty() { Ok(chunks) } else { Err(damaged("vectors that belong to nothing")) }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the store gives back what `prepare` made; the row's digest says so")]
-fn chunk_from(form: ChunkRead, values: &mut impl Iterator<Item = f32>) -> Result<DocumentChunk, StoreError> {
+fn chunk_from(form: ChunkRead, vectors: &mut &[u8]) -> Result<DocumentChunk, StoreError> {
     let findings = form.findings.into_iter().map(finding_from).collect::<Result<_, _>>()?;
     let masked = |(kind, count): (String, u32)| {
         RedactionKind::from_name(&kind).map(|kind| RedactionCount { kind, count }).ok_or_else(|| damaged("a mask"))
     };
     let masked = form.masked.into_iter().map(masked).collect::<Result<_, _>>()?;
-    let vector = (form.dimensions > 0)
-        .then(|| Vector::restore(values.take(form.dimensions).collect()))
-        .transpose()
-        .map_err(|_| damaged("a vector"))?
-        .filter(|vector| vector.dimensions() == form.dimensions);
-    if vector.is_none() && form.dimensions > 0 {
-        return Err(damaged("a vector that is cut short"));
-    }
+    let vector = (form.dimensions > 0).then(|| vector_from(form.dimensions, form.exponent, vectors)).transpose()?;
     let text = UntrustedText::new(form.text);
     let span = form.span.0..form.span.1;
     let prepared = PreparedChunk::assert_prepared(text, form.heading, span, form.ordinal, findings, masked);
     Ok(DocumentChunk { prepared, vector })
+}
+
+/// The next vector of a row's bytes.
+fn vector_from(dimensions: usize, exponent: Option<i8>, vectors: &mut &[u8]) -> Result<Vector, StoreError> {
+    let width = if exponent.is_some() { 3 } else { size_of::<f32>() };
+    let length = dimensions.checked_mul(width).ok_or_else(|| damaged("a vector"))?;
+    let (bytes, rest) = vectors.split_at_checked(length).ok_or_else(|| damaged("a vector that is cut short"))?;
+    *vectors = rest;
+    let vector = match exponent {
+        Some(exponent) => Vector::from_fixed(exponent, bytes),
+        None => Vector::restore(bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
+    };
+    vector.map_err(|_| damaged("a vector"))
 }
 
 /// A short text that travels beside a document, as it is stored.

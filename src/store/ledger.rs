@@ -1,5 +1,7 @@
 //! The ledger of a tenant: its durable revision, and the exclusive or of the digests of all its rows, so that a row that was lost, or that came back, is found as well as one that was changed.
 
+use std::collections::HashMap;
+
 use ringfence_indexes::TenantId;
 use sqlx::SqliteConnection;
 
@@ -68,27 +70,59 @@ pub(super) async fn write(connection: &mut SqliteConnection, name: &str, ledger:
     Ok(())
 }
 
+/// The rows of a tenant that are read one by one when it is opened, and counted then.
+const READ_WHEN_OPENED: [&str; 3] = [
+    "SELECT digest FROM collections WHERE tenant_id = $1",
+    "SELECT digest FROM documents WHERE tenant_id = $1",
+    "SELECT digest FROM groups WHERE tenant_id = $1",
+];
+/// The other rows of a tenant. Every table whose rows the ledger counts stands in one of the two lists.
+const OTHERS: [&str; 4] = [
+    "SELECT digest FROM keys WHERE tenant_id = $1",
+    "SELECT digest FROM policies WHERE tenant_id = $1",
+    "SELECT digest FROM policy_settings WHERE tenant_id = $1",
+    "SELECT digest FROM revocations WHERE tenant_id = $1",
+];
+
+/// The ledgers of all tenants and of the server, by name.
+pub(super) async fn all(connection: &mut SqliteConnection) -> Result<HashMap<String, Ledger>, StoreError> {
+    let rows: Vec<(String, i64, Vec<u8>, Vec<u8>)> =
+        sqlx::query_as("SELECT tenant_id, revision, checksum, digest FROM ledgers").fetch_all(connection).await?;
+    let read = |(name, revision, checksum, digest): (String, i64, Vec<u8>, Vec<u8>)| {
+        let ledger = Ledger::parse(&name, revision, &checksum, &digest)?;
+        Ok((name, ledger))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Counts the rows of a tenant in that its documents and settings do not read.
+pub(super) async fn toggle_others(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    rows_of: &mut Ledger,
+) -> Result<(), StoreError> {
+    for sql in OTHERS {
+        let rows: Vec<(Vec<u8>,)> = sqlx::query_as(sql).bind(tenant.as_str()).fetch_all(&mut *connection).await?;
+        for (digest,) in rows {
+            rows_of.toggle(&digest_of(&digest)?);
+        }
+    }
+    Ok(())
+}
+
 /// The exclusive or of the digests of all rows that the tenant has, or the server where there is none.
 pub(super) async fn sum_of_rows(
     connection: &mut SqliteConnection,
     tenant: Option<&TenantId>,
 ) -> Result<[u8; 32], StoreError> {
-    let sql: &[&'static str] = if tenant.is_some() {
-        &[
-            "SELECT digest FROM collections WHERE tenant_id = $1",
-            "SELECT digest FROM documents WHERE tenant_id = $1",
-            "SELECT digest FROM groups WHERE tenant_id = $1",
-            "SELECT digest FROM keys WHERE tenant_id = $1",
-            "SELECT digest FROM policies WHERE tenant_id = $1",
-            "SELECT digest FROM policy_settings WHERE tenant_id = $1",
-            "SELECT digest FROM revocations WHERE tenant_id = $1",
-        ]
+    let sql: Vec<&'static str> = if tenant.is_some() {
+        READ_WHEN_OPENED.into_iter().chain(OTHERS).collect()
     } else {
-        &["SELECT digest FROM tenants WHERE tenant_id <> $1", "SELECT digest FROM keys WHERE tenant_id = $1"]
+        vec!["SELECT digest FROM tenants WHERE tenant_id <> $1", "SELECT digest FROM keys WHERE tenant_id = $1"]
     };
     let mut sum = Ledger::default();
     for sql in sql {
-        let rows: Vec<(Vec<u8>,)> = sqlx::query_as(*sql).bind(owner(tenant)).fetch_all(&mut *connection).await?;
+        let rows: Vec<(Vec<u8>,)> = sqlx::query_as(sql).bind(owner(tenant)).fetch_all(&mut *connection).await?;
         for (digest,) in rows {
             sum.toggle(&digest_of(&digest)?);
         }

@@ -61,6 +61,8 @@ mod sanitising;
 #[cfg(test)]
 mod slow_clients;
 #[cfg(test)]
+mod tenants;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod tokens;

@@ -63,13 +63,18 @@ const IMPURE: &[&str] = &["std::fs", "std::net", "std::env", "std::process", "Sy
 const PLACES_OF_TRUST: &[(&str, &str, &str)] = &[
     ("expose_untrusted", "ingest/src/", "the sanitiser, the redactor and the cutter work on the text itself"),
     ("expose_untrusted", "indexes/src/lexical", "words are indexed and highlighted"),
-    ("expose_untrusted", "indexes/src/document.rs", "lengths and copies of what is indexed"),
+    ("expose_untrusted", "indexes/src/body.rs", "what is indexed is set aside until it is found"),
+    (
+        "expose_untrusted",
+        "indexes/src/document.rs",
+        "hashes of what is indexed, and sketches that tell near duplicates",
+    ),
     ("expose_untrusted", "indexes/src/segment.rs", "words are counted"),
-    ("expose_untrusted", "indexes/src/writer.rs", "near duplicates are told by their words"),
     ("expose_untrusted", "src/embed/", "the embedder turns text into numbers"),
     ("expose_untrusted", "src/ingestion/", "a document is embedded and hashed before it is stored"),
     ("expose_untrusted", "src/release.rs", "the one way out: redacted and labelled"),
     ("expose_untrusted", "src/store/", "the store writes what it was given"),
+    ("assert_prepared", "indexes/src/body.rs", "the engine gives back what it was given and set aside"),
     ("assert_prepared", "src/store/", "the store gives back what `prepare` made"),
     ("assert_verified", "src/authn/", "only authentication verifies principals"),
 ];

@@ -93,20 +93,29 @@ pub(crate) fn collection() -> CollectionId {
 
 /// An engine with one collection that everyone reads.
 pub(crate) fn engine(engine: Engine) -> Engine {
-    engine.create_tenant(&tenant(), [7; 32], 0);
+    engine_for(&engine, &tenant());
+    engine
+}
+
+/// A tenant with one collection that everyone reads.
+pub(crate) fn engine_for(engine: &Engine, tenant: &TenantId) {
+    engine.create_tenant(tenant, [7; 32], 0);
     let everyone = BTreeSet::from([Principal::everyone()]);
     let vectors = VectorSource::Client { dimensions: DIMENSIONS };
     let settings =
         Collection { id: collection(), readers: everyone.clone(), writers: everyone, vectors, trust: "untrusted" };
-    engine.apply(&tenant(), 1, vec![Change::PutCollection(settings)]).expect("a collection can be put");
-    engine
+    engine.apply(tenant, 1, vec![Change::PutCollection(settings)]).expect("a collection can be put");
+}
+
+pub(crate) fn subject(principals: &BTreeSet<Principal>) -> Subject {
+    subject_of(&tenant(), principals)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark is its own verifier")]
-pub(crate) fn subject(principals: &BTreeSet<Principal>) -> Subject {
+pub(crate) fn subject_of(tenant: &TenantId, principals: &BTreeSet<Principal>) -> Subject {
     let mut principals = principals.clone();
     principals.insert(Principal::everyone());
-    Subject::assert_verified(tenant(), principals, BTreeMap::new())
+    Subject::assert_verified(tenant.clone(), principals, BTreeMap::new())
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark prepares its own passages")]

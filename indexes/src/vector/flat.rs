@@ -1,4 +1,4 @@
-//! The exact search by scan: int8 decides which rows are left open, f32 decides those.
+//! The exact search by scan: int8 decides which rows are left open, their exact values decide those.
 //!
 //! With unit vectors `q = q' + r_q` and `x = x' + r_x` (primes: what int8 keeps),
 //! `q·x - q'·x' = q·r_x + r_q·x'`, and by Cauchy-Schwarz its size is at most `|r_x| + |r_q| · (1 + |r_x|)`.
@@ -8,17 +8,33 @@
 use std::cmp::Ordering;
 
 use crate::{
+    error::EngineError,
     id::ChunkId,
     segment::LiveSegment,
     vector::{
         Vector,
-        kernel::Kernel,
+        kernel::{GROUP, Kernel},
         quantize::{QueryCodes, ROUNDING},
     },
 };
 
 /// Rows whose products are made before their bounds are looked at: they stay in the nearest cache.
 const BLOCK_ROWS: usize = 256;
+
+/// Segments that are touched before they are scanned.
+const BATCH_SEGMENTS: usize = 64;
+/// Bytes that a processor brings at once.
+const LINE: usize = 64;
+
+/// Looks at the first rows of some segments. Small ones lie scattered over the memory: so their ways to the processor overlap, instead of each waiting for the one before it.
+fn touch(segments: &[&LiveSegment]) {
+    let line = |live: &&LiveSegment| {
+        let vectors = &live.segment.vectors;
+        let codes = vectors.codes.iter().step_by(2 * LINE).take(4).fold(0, |sum: i8, code| sum ^ code);
+        u32::from(codes.unsigned_abs()) ^ vectors.rounded.first().map_or(0, |rounded| rounded.row)
+    };
+    std::hint::black_box(segments.iter().map(line).fold(0, |sum, line| sum ^ line));
+}
 
 /// A row and its cosine.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,41 +57,58 @@ pub(crate) fn search(
     query: &Vector,
     count: usize,
     passes: impl Fn(usize, usize) -> bool,
-) -> Vec<Neighbour> {
+) -> Result<Vec<Neighbour>, EngineError> {
     let scan = Scan { kernel: Kernel::detect(), query: QueryCodes::new(query) };
     let mut open = Open::new(count);
     let mut products = Vec::with_capacity(BLOCK_ROWS);
-    for (index, live) in segments.iter().enumerate() {
-        if live.segment.vectors.dimensions == query.dimensions() && takes_part(index) {
-            scan.segment(index, live, &passes, &mut products, &mut open);
+    for (start, batch) in (0..).step_by(BATCH_SEGMENTS).zip(segments.chunks(BATCH_SEGMENTS)) {
+        touch(batch);
+        for (index, live) in (start..).zip(batch) {
+            if live.segment.vectors.dimensions == query.dimensions() && takes_part(index) {
+                scan.segment(index, live, &passes, &mut products, &mut open);
+            }
         }
     }
     let open: Vec<(usize, usize)> = open.finish().collect();
-    let mut neighbours = neighbours(segments, &open, query);
+    let mut neighbours = neighbours(segments, &open, query)?;
     best(&mut neighbours, count, |neighbour| (neighbour.score, neighbour.id));
-    neighbours
+    Ok(neighbours)
 }
 
 /// These rows, which have vectors, with their cosines.
-pub(crate) fn neighbours(segments: &[&LiveSegment], rows: &[(usize, usize)], query: &Vector) -> Vec<Neighbour> {
-    let vector = |(segment, row): &(usize, usize)| {
-        let vector = segments[*segment].segment.vectors.of_row(*row);
-        vector.expect("only rows with a vector are among the nearest").values()
-    };
-    let vectors: Vec<&[f32]> = rows.iter().map(vector).collect();
-    let scored = rows.iter().zip(compare(&vectors, query));
+pub(crate) fn neighbours(
+    segments: &[&LiveSegment],
+    rows: &[(usize, usize)],
+    query: &Vector,
+) -> Result<Vec<Neighbour>, EngineError> {
+    let scored = rows.iter().zip(compare(segments, rows, query)?);
     let neighbour = |((segment, row), score): (&(usize, usize), f32)| {
         let id = segments[*segment].segment.ids[*row];
         Neighbour { segment: *segment, row: *row, score, id }
     };
-    scored.map(neighbour).collect()
+    Ok(scored.map(neighbour).collect())
 }
 
-/// The cosine of each of these vectors to the query, which has as many dimensions.
-pub(crate) fn compare(rows: &[&[f32]], query: &Vector) -> Vec<f32> {
+/// The exact cosine of each of these rows, which have vectors, to the query, which has as many dimensions.
+pub(crate) fn compare(
+    segments: &[&LiveSegment],
+    rows: &[(usize, usize)],
+    query: &Vector,
+) -> Result<Vec<f32>, EngineError> {
+    let kernel = Kernel::detect();
     let mut scores = Vec::with_capacity(rows.len());
-    Kernel::detect().dot_f32(rows, query.values(), &mut scores);
-    scores
+    let (mut rooms, mut values): ([Vec<u8>; GROUP], Vec<f32>) = Default::default();
+    for group in rows.chunks(GROUP) {
+        let mut exact = Vec::with_capacity(GROUP);
+        for ((segment, row), room) in group.iter().zip(&mut rooms) {
+            let segment = &segments[*segment].segment;
+            let position = segment.vectors.position(*row).expect("only rows with a vector are among the nearest");
+            let lows = segment.rows[*row].chunk().lows.as_ref().expect("a row with a vector has all of it");
+            exact.push(segment.vectors.exact(position, lows.read(room)?));
+        }
+        kernel.dot_exact(&exact, query.values(), &mut values, &mut scores);
+    }
+    Ok(scores)
 }
 
 /// Keeps the best `count`, in no order.

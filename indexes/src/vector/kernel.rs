@@ -1,9 +1,11 @@
-//! The two loops that a search spends its time in: int8 rows by a query, and f32 rows by a query.
+//! The two loops that a search spends its time in: int8 rows by a query, and exact rows by a query.
 //!
 //! Whole numbers give the same in any order. Of f32, sixteen partial sums are kept and added in a fixed order without fused multiplication,
 //! so that the bits do not depend on the machine or on how many rows are compared at once.
 
 use pulp::NullaryFnOnce;
+
+use crate::vector::quantize::Exact;
 #[cfg(target_arch = "x86_64")]
 use pulp::{cast, x86::V3};
 #[cfg(target_arch = "x86_64")]
@@ -13,8 +15,8 @@ use std::arch::x86_64::{__m128i, __m256i};
 const WIDTH: usize = 16;
 /// Partial sums of a dot product of f32.
 const LANES: usize = 16;
-/// Rows of f32 that are compared at once: while one waits for memory, the others go on.
-const GROUP: usize = 4;
+/// Rows that are compared exactly at once: while one waits for memory, the others go on.
+pub(crate) const GROUP: usize = 4;
 
 /// The fastest way of this machine; found once a search.
 #[derive(Clone, Copy)]
@@ -57,20 +59,13 @@ impl Kernel {
         }
     }
 
-    /// The product of each row with the query; all have the same length.
-    pub(crate) fn dot_f32(self, rows: &[&[f32]], query: &[f32], out: &mut Vec<f32>) {
-        out.clear();
+    /// Adds the product of each row's exact values with the query; all have the same length. `values` is room for them.
+    pub(crate) fn dot_exact(self, rows: &[Exact<'_>], query: &[f32], values: &mut Vec<f32>, out: &mut Vec<f32>) {
+        values.resize(GROUP * query.len(), 0.0);
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(simd) => {
-                let prefetch = |row: &[f32]| {
-                    for line in row.chunks(LANES) {
-                        simd.sse._mm_prefetch::<3>(line.as_ptr().cast());
-                    }
-                };
-                simd.vectorize(FloatDot { rows, query, prefetch, out });
-            }
-            Self::Portable(arch) => arch.dispatch(FloatDot { rows, query, prefetch: |_: &[f32]| (), out }),
+            Self::Avx2(simd) => simd.vectorize(ExactDot { rows, query, values, out }),
+            Self::Portable(arch) => arch.dispatch(ExactDot { rows, query, values, out }),
         }
     }
 }
@@ -130,28 +125,35 @@ impl NullaryFnOnce for PortableDot<'_> {
     }
 }
 
-struct FloatDot<'a, P> {
-    rows: &'a [&'a [f32]],
+struct ExactDot<'a> {
+    rows: &'a [Exact<'a>],
     query: &'a [f32],
-    /// Asks for a row that is needed soon.
-    prefetch: P,
+    /// Room for a group of rows.
+    values: &'a mut [f32],
     out: &'a mut Vec<f32>,
 }
 
-impl<P: Fn(&[f32])> NullaryFnOnce for FloatDot<'_, P> {
+impl NullaryFnOnce for ExactDot<'_> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let (groups, rest) = self.rows.as_chunks::<GROUP>();
-        for (index, group) in groups.iter().enumerate() {
-            if let Some(next) = groups.get(index + 1) {
-                next.iter().for_each(|row| (self.prefetch)(row));
+        let Self { rows, query, values, out } = self;
+        let (groups, rest) = rows.as_chunks::<GROUP>();
+        for group in groups {
+            let mut room = values.chunks_exact_mut(query.len());
+            let room: [&mut [f32]; GROUP] = std::array::from_fn(|_| room.next().expect("there is room for a group"));
+            for (values, row) in room.into_iter().zip(group) {
+                row.read(values);
             }
-            self.out.extend(dot_group(*group, self.query));
+            let mut filled = values.chunks_exact(query.len());
+            let filled: [&[f32]; GROUP] = std::array::from_fn(|_| filled.next().expect("there is room for a group"));
+            out.extend(dot_group(filled, query));
         }
         for row in rest {
-            self.out.extend(dot_group([row], self.query));
+            let values = &mut values[..query.len()];
+            row.read(values);
+            out.extend(dot_group([&*values], query));
         }
     }
 }
@@ -197,6 +199,10 @@ mod tests {
     use proptest::prelude::{Just, prop, prop_oneof, proptest};
 
     use super::*;
+    use crate::vector::{
+        Vector,
+        quantize::{Quantized, lows},
+    };
 
     proptest! {
         #![proptest_config(proptest::test_runner::Config { cases: 64, failure_persistence: None, ..Default::default() })]
@@ -227,11 +233,15 @@ mod tests {
             rows in prop::collection::vec(prop::collection::vec(-1.0_f32..1.0, 53), 0..11),
             query in prop::collection::vec(-1.0_f32..1.0, 53),
         ) {
-            let rows: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
-            let alone: Vec<u32> = rows.iter().map(|row| dot_group([row], &query)[0].to_bits()).collect();
-            let mut found = Vec::new();
+            let vectors: Vec<Option<Vector>> = rows.into_iter().map(|row| Vector::new(row).ok()).collect();
+            let alone: Vec<u32> =
+                vectors.iter().flatten().map(|row| dot_group([row.values()], &query)[0].to_bits()).collect();
+            let rows = Quantized::build(vectors.iter().map(Option::as_ref));
+            let lows: Vec<Vec<u8>> = vectors.iter().flatten().map(lows).collect();
+            let exact: Vec<Exact<'_>> = lows.iter().enumerate().map(|(position, lows)| rows.exact(position, lows)).collect();
             for kernel in [Kernel::detect(), Kernel::Portable(pulp::Arch::new())] {
-                kernel.dot_f32(&rows, &query, &mut found);
+                let mut found = Vec::new();
+                kernel.dot_exact(&exact, &query, &mut Vec::new(), &mut found);
                 assert_eq!(found.iter().map(|value| value.to_bits()).collect::<Vec<_>>(), alone);
             }
         }

@@ -1,6 +1,6 @@
-//! Rows of int8 with a bound on what they lose.
+//! The rows of a segment: int8 with a bound on what they lose, and what they lose.
 
-use crate::vector::Vector;
+use crate::vector::{Vector, fixed};
 
 /// What f32 arithmetic may add to any cosine or bound here: with at most 4096 dimensions in 16 partial sums,
 /// the relative rounding error is below (4096/16 + 16) · 2^-24 < 2e-5; five times that is kept.
@@ -9,7 +9,7 @@ pub(crate) const ROUNDING: f32 = 1e-4;
 /// Rows are filled up with zeros to a multiple of this, so that the scan reads whole registers.
 const STRIDE: usize = 32;
 /// The largest code of a row.
-const ROW_CODE_MAX: i16 = 127;
+const ROW_CODE_MAX: i32 = 127;
 
 /// A query rounded to whole numbers: `q = scale · codes + residual`.
 pub(crate) struct QueryCodes {
@@ -23,7 +23,7 @@ impl QueryCodes {
     /// As fine as 16 bits allow without a sum of products that overflows 31 bits.
     pub(crate) fn new(query: &Vector) -> Self {
         let dimensions = i32::try_from(query.dimensions()).expect("at most 4096");
-        let finest = i16::try_from(i32::MAX / (i32::from(ROW_CODE_MAX) * dimensions)).unwrap_or(i16::MAX);
+        let finest = i16::try_from(i32::MAX / (ROW_CODE_MAX * dimensions)).unwrap_or(i16::MAX);
         let mut codes = Vec::with_capacity(query.dimensions().next_multiple_of(STRIDE));
         let (scale, residual) = quantize(query, finest, |code| codes.push(code));
         codes.resize(codes.len().next_multiple_of(STRIDE), 0);
@@ -49,6 +49,7 @@ fn quantize(vector: &Vector, largest_code: i16, mut each: impl FnMut(i16)) -> (f
 /// What belongs to a row of codes: `x = scale · codes + residual`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rounded {
+    /// A power of two: what a vector's first bytes count in.
     pub(crate) scale: f32,
     /// The length of the residual.
     pub(crate) residual: f32,
@@ -56,15 +57,46 @@ pub(crate) struct Rounded {
     pub(crate) row: u32,
 }
 
-/// The int8 rows of a segment, contiguous; rows without a vector are left out.
+/// The rows of a segment, contiguous; rows without a vector are left out. The first byte of each value is here, the two others with its chunk.
 #[derive(Debug, Default)]
 pub(crate) struct Quantized {
     pub(crate) dimensions: usize,
     /// [`Self::stride`] codes a row.
     pub(crate) codes: Vec<i8>,
     pub(crate) rounded: Vec<Rounded>,
-    /// What was rounded.
-    pub(crate) exact: Vec<Vector>,
+}
+
+/// A row with all its bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Exact<'a> {
+    codes: &'a [i8],
+    /// What the codes leave, in units of 2^-16 of their scale: 16 bits each.
+    lows: &'a [[u8; 2]],
+    step: f32,
+}
+
+impl Exact<'_> {
+    /// Its values, as many as there is room for.
+    #[inline(always)]
+    pub(crate) fn read(&self, values: &mut [f32]) {
+        for ((value, high), low) in values.iter_mut().zip(self.codes).zip(self.lows) {
+            *value = fixed::value(fixed::join(*high, i16::from_le_bytes(*low)), self.step);
+        }
+    }
+
+    /// The vector.
+    pub(crate) fn vector(&self) -> Vector {
+        let mut values = vec![0.0; self.lows.len()];
+        self.read(&mut values);
+        Vector::assert_fixed(values)
+    }
+}
+
+/// The bytes of a vector that [`Quantized`] does not keep.
+pub(crate) fn lows(vector: &Vector) -> Vec<u8> {
+    let exponent = fixed::exponent(vector.values());
+    let low = |value: &f32| fixed::split(fixed::code(*value, exponent)).1.to_le_bytes();
+    vector.values().iter().flat_map(low).collect()
 }
 
 impl Quantized {
@@ -80,15 +112,26 @@ impl Quantized {
             vectors.clone().flatten().next().map_or(0, Vector::dimensions),
         );
         for (row, vector) in (0_u32..).zip(vectors) {
-            let Some(vector) = vector else { continue };
-            let codes = &mut quantized.codes;
-            let push = |code| codes.push(i8::try_from(code).expect("row codes lie within ±127"));
-            let (scale, residual) = quantize(vector, ROW_CODE_MAX, push);
-            codes.resize(codes.len().next_multiple_of(STRIDE), 0);
-            quantized.rounded.push(Rounded { scale, residual, row });
-            quantized.exact.push(vector.clone());
+            if let Some(vector) = vector {
+                quantized.push(row, vector);
+            }
         }
         quantized
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the norm is rounded to f32")]
+    fn push(&mut self, row: u32, vector: &Vector) {
+        let exponent = fixed::exponent(vector.values());
+        let mut squares = 0_u64;
+        for value in vector.values() {
+            let (high, low) = fixed::split(fixed::code(*value, exponent));
+            self.codes.push(high);
+            squares += u64::from(low.unsigned_abs()).pow(2);
+        }
+        self.codes.resize(self.codes.len().next_multiple_of(STRIDE), 0);
+        #[expect(clippy::cast_precision_loss, reason = "at most 4096 squares of 15 bits")]
+        let residual = ((squares as f64).sqrt() * f64::from(fixed::step(exponent))) as f32;
+        self.rounded.push(Rounded { scale: fixed::high_step(exponent), residual, row });
     }
 
     /// The rows of several segments, one after the other; `rows` gives each old row its new one, rising, or none.
@@ -99,29 +142,40 @@ impl Quantized {
         let dimensions = parts.iter().map(|(part, _)| part.dimensions).max().unwrap_or_default();
         let mut merged = Self::sized(parts.iter().map(live).sum(), dimensions);
         for (part, new) in parts {
-            let rows = part.rounded.iter().zip(part.codes.chunks_exact(part.stride().max(1))).zip(&part.exact);
-            for ((rounded, codes), exact) in rows {
+            for (position, rounded) in part.rounded.iter().enumerate() {
                 let Some(row) = new[rounded.row as usize] else { continue };
-                merged.codes.extend_from_slice(codes);
+                merged.codes.extend_from_slice(part.codes_at(position));
                 merged.rounded.push(Rounded { row, ..*rounded });
-                merged.exact.push(exact.clone());
             }
         }
         merged
     }
 
-    /// The vector of a row, if it has one.
-    pub(crate) fn of_row(&self, row: usize) -> Option<&Vector> {
+    /// Where a row's vector lies, if it has one.
+    pub(crate) fn position(&self, row: usize) -> Option<usize> {
         // Mostly every row has one, and then its position is the row.
         let is_at = |position: usize| self.rounded.get(position).is_some_and(|rounded| rounded.row as usize == row);
         let found = || self.rounded.binary_search_by_key(&row, |rounded| rounded.row as usize).ok();
-        let position = if is_at(row) { Some(row) } else { found() };
-        position.map(|position| &self.exact[position])
+        if is_at(row) { Some(row) } else { found() }
+    }
+
+    fn codes_at(&self, position: usize) -> &[i8] {
+        let stride = self.stride();
+        &self.codes[position * stride..][..stride]
+    }
+
+    /// The row at a position, with the bytes that are kept elsewhere.
+    pub(crate) fn exact<'a>(&'a self, position: usize, lows: &'a [u8]) -> Exact<'a> {
+        let step = self.rounded[position].scale * 2.0_f32.powi(-16);
+        Exact { codes: self.codes_at(position), lows: lows.as_chunks().0, step }
     }
 
     /// Empty, with room for just this many rows.
     fn sized(rows: usize, dimensions: usize) -> Self {
-        let codes = Vec::with_capacity(rows * dimensions.next_multiple_of(STRIDE));
-        Self { dimensions, codes, rounded: Vec::with_capacity(rows), exact: Vec::with_capacity(rows) }
+        Self {
+            dimensions,
+            codes: Vec::with_capacity(rows * dimensions.next_multiple_of(STRIDE)),
+            rounded: Vec::with_capacity(rows),
+        }
     }
 }

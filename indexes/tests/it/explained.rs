@@ -40,7 +40,7 @@ proptest! {
             let (collection, id) = (document.collection, document.id);
             let reads = || {
                 let scope = engine.scope(&subject, &Selection::All, NOW).unwrap();
-                scope.fetch(&collection, &id).is_some()
+                scope.fetch(&collection, &id).unwrap().is_some()
             };
             let before = reads();
             let explained = engine.explain(&tenant(), &collection, &id, &supposed, NOW).unwrap();

@@ -5,6 +5,7 @@
 mod explained;
 mod graphs;
 mod large;
+mod opening;
 mod remembered;
 mod support;
 mod world;

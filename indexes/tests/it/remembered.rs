@@ -96,7 +96,7 @@ fn check(engine: &Engine, model: &Model, plans: &[Plan], readers: &[(Subject, Se
     for now in [97, 98, 100, 102, 103, 100].map(Timestamp) {
         for (subject, selection) in readers {
             let scope = engine.scope(subject, selection, now).unwrap();
-            let listed = |index: u8| scope.documents(&collection(index), None, usize::MAX);
+            let listed = |index: u8| scope.documents(&collection(index), None, usize::MAX).unwrap();
             let listed: BTreeSet<(CollectionId, String)> = (0..3)
                 .flat_map(|index| {
                     listed(index).into_iter().map(move |document| (collection(index), document.id().to_string()))
@@ -106,7 +106,11 @@ fn check(engine: &Engine, model: &Model, plans: &[Plan], readers: &[(Subject, Se
             for plan in plans {
                 let Document { collection, id, .. } = plan.document();
                 let readable = model.readable(plan, subject, selection, now);
-                assert_eq!(scope.fetch(&collection, &id).is_some(), readable, "{plan:?} for {subject:?} at {now:?}");
+                assert_eq!(
+                    scope.fetch(&collection, &id).unwrap().is_some(),
+                    readable,
+                    "{plan:?} for {subject:?} at {now:?}"
+                );
                 if readable {
                     expected.insert((collection, id.to_string()));
                 }

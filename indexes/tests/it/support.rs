@@ -2,13 +2,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
 use ringfence_indexes::{
     Acl, AttributeValue, Change, Collection, CollectionId, Condition, Document, DocumentChunk, DocumentId,
-    DocumentInfo, Engine, EngineOptions, Principal, Requirement, Subject, TenantId, Timestamp, Vector, VectorSource,
+    DocumentInfo, Engine, EngineOptions, Principal, Requirement, Spill, Subject, TenantId, Timestamp, Vector,
+    VectorSource,
 };
 use ringfence_ingest::{PreparedChunk, UntrustedText};
 use serde_json::json;
@@ -149,7 +154,26 @@ pub(crate) fn engine(readers: [u8; 3]) -> Engine {
 }
 
 pub(crate) fn engine_with(options: EngineOptions, readers: [u8; 3]) -> Engine {
-    let engine = Engine::with_options(options);
+    with_collections(Engine::with_options(options), readers)
+}
+
+/// One that sets passages and exact vectors aside in a file.
+pub(crate) fn engine_on_disk(options: EngineOptions, readers: [u8; 3]) -> Engine {
+    with_collections(Engine::with_spill(options, Some(spill())), readers)
+}
+
+pub(crate) fn spill() -> Arc<Spill> {
+    static FOLDERS: AtomicUsize = AtomicUsize::new(0);
+    let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("ringfence-engine-{}-{number}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let spill = Spill::create(&folder).unwrap();
+    // The file has no name any more, so its folder may go.
+    fs::remove_dir(&folder).unwrap();
+    spill
+}
+
+fn with_collections(engine: Engine, readers: [u8; 3]) -> Engine {
     engine.create_tenant(&tenant(), [7; 32], 0);
     let collections = (0..).zip(readers).map(|(index, readers)| settings(index, readers));
     engine.apply(&tenant(), 1, collections.collect()).unwrap();

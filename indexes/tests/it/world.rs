@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::{prop, proptest};
 use ringfence_indexes::{
-    Acl, Change, Collection, Document, DocumentId, Engine, EngineError, Filter, Hit, Mode, Principal, SearchRequest,
-    Selection, Subject, Vector, VectorSource,
+    Acl, Change, Collection, Document, DocumentId, Engine, EngineError, EngineOptions, Filter, Hit, Mode, Principal,
+    SearchRequest, Selection, Subject, Vector, VectorSource,
 };
 use serde_json::json;
 
 use crate::support::{
-    NOW, Plan, WORDS, chunk, collection, engine, engine_with, info, options, plans, principals, put, readable,
-    settings, subject, tenant, vectors,
+    NOW, Plan, WORDS, chunk, collection, engine, engine_on_disk, engine_with, info, options, plans, principals, put,
+    readable, settings, subject, tenant, vectors,
 };
 
 /// Everything that a caller sees of an answer, scores by their bits.
@@ -48,13 +48,14 @@ fn answers(engine: &Engine, subject: &Subject, plans: &[Plan], query: &str, vect
         }
     }
     for index in 0..3 {
-        let page = scope.documents(&collection(index), None, 5);
-        let rest = page.last().map_or(Vec::new(), |last| scope.documents(&collection(index), Some(last.id()), 100));
+        let page = scope.documents(&collection(index), None, 5).unwrap();
+        let rest =
+            page.last().map_or(Vec::new(), |last| scope.documents(&collection(index), Some(last.id()), 100).unwrap());
         out.extend(page.iter().chain(&rest).map(|document| document.id().to_string()));
     }
     for plan in plans {
         let document = plan.document();
-        out.push(scope.fetch(&document.collection, &document.id).is_some().to_string());
+        out.push(scope.fetch(&document.collection, &document.id).unwrap().is_some().to_string());
     }
     out
 }
@@ -79,7 +80,7 @@ proptest! {
         let small = engine_with(options.0, readers);
         put(&small, &visible, batches.0);
 
-        let full = engine_with(options.1, readers);
+        let full = engine_on_disk(options.1, readers);
         put(&full, &history, batches.1);
         for plan in &history {
             full.apply(&tenant(), 3, vec![plan.delete()]).unwrap();
@@ -119,7 +120,7 @@ proptest! {
         let scope = engine.scope(&subject, &Selection::All, NOW).unwrap();
         for plan in &plans {
             let document = plan.document();
-            let found = scope.fetch(&document.collection, &document.id).is_some();
+            let found = scope.fetch(&document.collection, &document.id).unwrap().is_some();
             assert_eq!(found, readable(plan, &subject, readers), "{plan:?}");
         }
     }
@@ -131,8 +132,7 @@ proptest! {
         top_k in 1_usize..30,
         batch in 1_usize..60,
     ) {
-        let engine = Engine::new();
-        engine.create_tenant(&tenant(), [7; 32], 0);
+        let engine = engine_on_disk(EngineOptions::default(), [0; 3]);
         let vectors = VectorSource::Builtin { dimensions: 40 };
         let everyone = principals(&["everyone"]);
         let id = collection(0);
@@ -220,11 +220,11 @@ fn a_subject_without_principals_reads_nothing() {
     let acl = Acl { allow: principals(&["everyone"]), ..Acl::default() };
     put(&engine, &[Plan { collection: 0, id: 1, acl, chunks: vec![(vec![0], None)], year: 1 }], 1);
     let nobody = engine.scope(&subject(0, 9), &Selection::All, NOW).unwrap();
-    assert!(nobody.readable_collections().is_empty() && nobody.documents(&collection(0), None, 9).is_empty());
+    assert!(nobody.readable_collections().is_empty() && nobody.documents(&collection(0), None, 9).unwrap().is_empty());
     let anybody = engine.scope(&subject(16, 0), &Selection::All, NOW).unwrap();
-    assert_eq!(anybody.documents(&collection(0), None, 9).len(), 1);
+    assert_eq!(anybody.documents(&collection(0), None, 9).unwrap().len(), 1);
     let limited = Selection::Only(BTreeSet::from([collection(1)]));
     let limited = engine.scope(&subject(16, 0), &limited, NOW).unwrap();
-    assert!(limited.fetch(&collection(0), &DocumentId::new("d1").unwrap()).is_none());
+    assert!(limited.fetch(&collection(0), &DocumentId::new("d1").unwrap()).unwrap().is_none());
     assert!(!limited.may_write_collection(&collection(0)) && limited.may_write_collection(&collection(1)));
 }

@@ -19,7 +19,8 @@ use super::{
 pub use self::kept::{Kept, Outdated, PlaceAfter, Quarantined};
 pub(super) use self::kept::{in_the_clear, kept, outdated, quarantined};
 pub(super) use self::statements::{
-    active_after, delete, delete_all, each_active, exists, fingerprints, head, heads, load, older_than, put, put_head,
+    active_after, count, delete, delete_all, each_active, exists, fingerprints, head, heads, load, older_than, put,
+    put_head,
 };
 
 /// Where a document lies.

@@ -6,10 +6,10 @@ use serde_json::Value;
 use sqlx::{FromRow, Sqlite, SqliteConnection};
 
 use super::{ContentRow, DocumentKey, DocumentRow, SourceChange, StoredContent, quarantine_digest};
-use crate::store::{StoreError, digest::digest_of, error::damaged, form};
+use crate::store::{StoreError, digest::digest_of, error::damaged, form, ledger::Ledger};
 
 /// How much is read before it is handed on: enough to index at once, little enough to hold.
-const PIECE_BYTES: usize = 8 << 20;
+const PIECE_BYTES: usize = 24 << 20;
 
 /// What is known of one document.
 pub(in crate::store) async fn head(
@@ -280,12 +280,13 @@ impl ActiveRow {
     }
 }
 
-/// Gives every active document, piece by piece, in the order of collection and id.
+/// Gives every active document, piece by piece, in the order of collection and id, and counts every row into the ledger.
 ///
 /// Every row is read and checked, held back or not: a damaged status must not hide a document.
 pub(in crate::store) async fn each_active(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
+    rows_of: &mut Ledger,
     mut take: impl FnMut(Vec<Document>) + Send,
 ) -> Result<(), StoreError> {
     let mut rows = sqlx::query_as::<_, ActiveRow>(
@@ -300,6 +301,7 @@ pub(in crate::store) async fn each_active(
     let (mut piece, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.try_next().await? {
         bytes += row.size();
+        rows_of.toggle(&row.head.digest()?);
         piece.extend(row.read(tenant)?);
         if bytes >= PIECE_BYTES {
             take(std::mem::take(&mut piece));
@@ -310,6 +312,21 @@ pub(in crate::store) async fn each_active(
         take(piece);
     }
     Ok(())
+}
+
+/// How many documents a tenant has, counted up to a limit.
+pub(in crate::store) async fn count(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    limit: i64,
+) -> Result<usize, StoreError> {
+    let (count,): (i64,) =
+        sqlx::query_as("SELECT COUNT(*) FROM (SELECT 1 FROM documents WHERE tenant_id = $1 LIMIT $2) AS some")
+            .bind(tenant.as_str())
+            .bind(limit)
+            .fetch_one(connection)
+            .await?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 /// Active documents' fingerprints, by collection and id.

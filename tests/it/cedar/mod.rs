@@ -157,7 +157,7 @@ fn policies_equal_the_model() {
                     for (index, rule) in world.rules.iter().enumerate() {
                         let matter = Matter { world: &world, person: &person, rule, request: &request };
                         let expected = may_read(matter, &statements);
-                        let actual = scope.fetch(&collection, &id(index)).is_some();
+                        let actual = scope.has(&collection, &id(index));
                         let told = || {
                             let policies: Vec<_> = statements.iter().map(Statement::to_cedar).collect();
                             format!("seed {seed}: {person:?} in {request:?} on {rule:?}\n{}", policies.join("\n"))
@@ -198,7 +198,7 @@ fn policies_come_and_go_at_once() {
         let person = Person { names: vec![name.to_owned()], facts: Vec::new() };
         let subject = subject(&supposed(&person, &request));
         let scope = engine.scope(&subject, &Selection::All, Timestamp(0)).unwrap();
-        scope.fetch(&CollectionId::new("hr").unwrap(), &id(0)).is_some()
+        scope.has(&CollectionId::new("hr").unwrap(), &id(0))
     };
     let policy = |name: &str, text: &str| {
         Change::PutPolicy(Arc::new(TenantPolicy::check(PolicyName::new(name).unwrap(), text).unwrap()))
@@ -300,7 +300,7 @@ fn a_policy_may_ask_for_a_managed_device() {
         let (groups, context) = (BTreeSet::new(), RequestContext::default());
         let supposed = Supposed { name: principal("user:a"), groups, attributes, context };
         let scope = engine.scope(&subject(&supposed), &Selection::All, Timestamp(0)).unwrap();
-        scope.fetch(&CollectionId::new("hr").unwrap(), &id(0)).is_some()
+        scope.has(&CollectionId::new("hr").unwrap(), &id(0))
     };
     let managed = |value| BTreeMap::from([("device.managed".to_owned(), value)]);
     assert!(reads(managed(AttributeValue::Boolean(true))) && reads(managed(AttributeValue::Text("true".into()))));
