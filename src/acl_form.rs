@@ -61,13 +61,25 @@ pub enum AclProblem {
 /// # Errors
 /// [`AclFormError`] says what is wrong and where.
 pub fn from_json(value: &Value) -> Result<Acl, AclFormError> {
+    read(value, Principal::new)
+}
+
+/// Reads an ACL that the store wrote: its names say which bearer of each is meant.
+///
+/// # Errors
+/// [`AclFormError`] says what is wrong and where.
+pub fn from_stored(value: &Value) -> Result<Acl, AclFormError> {
+    read(value, Principal::restore)
+}
+
+fn read(value: &Value, parse: fn(&str) -> Result<Principal, InvalidName>) -> Result<Acl, AclFormError> {
     let object = value.as_object().ok_or_else(|| fault("", AclProblem::Type("an object")))?;
     let mut acl = Acl::default();
     for (name, value) in object {
         let pointer = format!("/{}", escape(name));
         match name.as_str() {
-            "allow" => acl.allow = principals_at(value, &pointer)?,
-            "deny" => acl.deny = principals_at(value, &pointer)?,
+            "allow" => acl.allow = principals(value, &pointer, parse)?,
+            "deny" => acl.deny = principals(value, &pointer, parse)?,
             "require" => acl.require = requirements(value, &pointer)?,
             "not_before" => acl.not_before = optional_time(value, &pointer)?,
             "expires_at" => acl.expires_at = optional_time(value, &pointer)?,
@@ -106,11 +118,19 @@ pub fn to_json(acl: &Acl) -> Value {
 /// # Errors
 /// [`AclFormError`] says what is wrong and where.
 pub fn principals_at(value: &Value, pointer: &str) -> Result<BTreeSet<Principal>, AclFormError> {
+    principals(value, pointer, Principal::new)
+}
+
+fn principals(
+    value: &Value,
+    pointer: &str,
+    read: fn(&str) -> Result<Principal, InvalidName>,
+) -> Result<BTreeSet<Principal>, AclFormError> {
     let entries = array(value, pointer, PRINCIPALS_MAX)?;
     let parse = |(index, entry): (usize, &Value)| {
         let place = || format!("{pointer}/{index}");
         let name = entry.as_str().ok_or_else(|| fault(&place(), AclProblem::Type("a text")))?;
-        Principal::new(name).map_err(|invalid| fault(&place(), invalid.into()))
+        read(name).map_err(|invalid| fault(&place(), invalid.into()))
     };
     entries.iter().enumerate().map(parse).collect()
 }

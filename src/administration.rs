@@ -4,12 +4,16 @@
 
 pub mod access;
 pub mod collections;
+pub mod directory;
 pub mod expectations;
 pub mod groups;
 pub mod keys;
 pub mod policies;
 pub mod policy_trials;
 pub mod revocations;
+mod scim_groups;
+pub mod scim_resource;
+mod scim_users;
 pub mod tenants;
 
 use std::sync::Arc;
@@ -27,6 +31,7 @@ use crate::{
     embed::Embedder,
     entropy::Entropy,
     retrieval::answer::{Answer, record},
+    scim::ScimError,
     seal::MasterKey,
     store::{Store, StoreError},
 };
@@ -89,6 +94,12 @@ pub enum AdministrationError {
     /// 422: permission tests fail with the change, so it was not made.
     #[error("permission tests fail")]
     TestsFail(Vec<(String, String)>),
+    /// 400 or 409: a SCIM request.
+    #[error(transparent)]
+    Scim(#[from] ScimError),
+    /// 412: the resource is not the one that was asked about, or is changing too fast.
+    #[error("the resource has another version")]
+    Stale,
     /// 503 or 507, or what the committer found.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -196,6 +207,7 @@ impl Administration {
             CommitError::NoCollection
             | CommitError::NoDocument
             | CommitError::NoGroup
+            | CommitError::NoUser
             | CommitError::NoKey
             | CommitError::NoPolicy
             | CommitError::NoTenant => AdministrationError::NotFound,

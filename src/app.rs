@@ -1,5 +1,6 @@
 //! The running server without its network: every part opened, caught up and joined.
 
+mod adopt;
 mod originals;
 mod reembed;
 mod replay;
@@ -180,6 +181,7 @@ impl App {
         let keyring = Arc::new(Keyring::new(KeyHasher::new(master.derive("api key"))));
         originals::seal_all(&store, &master).await?;
         reembed::reembed(&store, &embedder).await?;
+        adopt::adopt(&store, &entropy).await?;
         let revocations = Arc::new(Revocations::default());
         let spill = match config.engine.contents {
             Contents::Memory => None,

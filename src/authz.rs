@@ -153,6 +153,8 @@ actions! {
     ManageCollections = "manage-collections", Collections;
     /// To change the directory of groups.
     ManageGroups = "manage-groups", Acl;
+    /// To change the directory of users and what it says of itself.
+    ManageDirectory = "manage-directory", Acl;
     /// To make, list, rotate and revoke keys of the own tenant.
     ManageKeys = "manage-keys", Keys;
     /// To exchange a person's token for one of a task.

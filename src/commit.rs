@@ -3,6 +3,7 @@
 //! A group of writes is one transaction with a savepoint each; the audit records are on disk before the commit; the engine, the catalog and the keyring are changed after it, in commit order; only then are the writes acknowledged.
 
 mod apply;
+mod directory;
 mod document;
 mod effect;
 mod group;

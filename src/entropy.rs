@@ -23,6 +23,15 @@ impl Entropy {
         Self::Seeded { seed, draws: AtomicU64::new(0) }
     }
 
+    /// A name that nobody can guess: 128 random bits in hexadecimal.
+    ///
+    /// # Panics
+    /// As [`Entropy::bytes`].
+    #[must_use]
+    pub fn id(&self) -> String {
+        data_encoding::HEXLOWER.encode(&self.bytes::<16>())
+    }
+
     /// Draws `N` random bytes.
     ///
     /// # Panics

@@ -22,6 +22,7 @@ pub mod http;
 pub mod ingestion;
 pub mod release;
 pub mod retrieval;
+pub mod scim;
 pub mod seal;
 pub mod store;
 pub mod telemetry;

@@ -1,15 +1,13 @@
-//! Benchmarks through the API: a real server in a process of its own, asked over HTTP with authentication and audit on.
+//! Benchmarks through the API: a real server in this process, asked over HTTP with authentication and audit on.
 //!
-//! `cargo xtask bench api NAME`; each module says what it measures and which arguments it takes.
+//! `cargo xtask bench api serving` and `cargo xtask bench api quality`; each module says what it measures and which arguments it takes.
 
 mod client;
-mod process;
 mod quality;
 mod report;
 mod server;
 mod serving;
-mod stress;
-mod timing;
+mod workload;
 
 fn main() {
     // cargo adds `--bench`.
@@ -17,8 +15,6 @@ fn main() {
     match name.as_deref() {
         Some("serving") => serving::run(),
         Some("quality") => quality::run(),
-        Some("stress") => stress::run(),
-        Some("timing") => timing::run(),
-        _ => report::say("say which: `cargo xtask bench api serving`, `quality --data FOLDER`, `stress` or `timing`"),
+        _ => report::say("say which: `cargo xtask bench api serving` or `cargo xtask bench api quality --data FOLDER`"),
     }
 }

@@ -75,6 +75,14 @@ impl Directory {
         self.known_users_only = required;
     }
 
+    pub(crate) fn declarations(&self) -> &Declarations {
+        &self.declarations
+    }
+
+    pub(crate) const fn requires_known_users(&self) -> bool {
+        self.known_users_only
+    }
+
     /// How a plain name stands, if the directory knows it or knew it.
     pub(crate) fn standing(&self, name: &Principal) -> Option<&Standing> {
         self.standings.get(name).map(Arc::as_ref)
@@ -173,9 +181,9 @@ impl Directory {
         closed
     }
 
-    /// Whether some group has this principal as a direct member.
+    /// Whether it knows a principal: as a user, or as a direct member of some group.
     pub(crate) fn knows(&self, principal: &Principal) -> bool {
-        self.groups.contains_key(principal)
+        self.groups.contains_key(principal) || self.standing(principal).is_some_and(|standing| standing.is_active)
     }
 
     /// The plain names of [`closure`](Self::closure), each with the member that it was come from, by the shortest way.

@@ -163,6 +163,18 @@ impl Names {
         if is_current { name } else { name.former() }
     }
 
+    /// The attributes that the tenant declares.
+    #[must_use]
+    pub fn declarations(&self) -> Declarations {
+        self.0.policy.directory.declarations().clone()
+    }
+
+    /// Whether only users that the directory knows may ask.
+    #[must_use]
+    pub fn known_users_only(&self) -> bool {
+        self.0.policy.directory.requires_known_users()
+    }
+
     /// How a name stands, if the directory knows it or knew it.
     #[must_use]
     pub fn standing(&self, name: &Principal) -> Option<Standing> {

@@ -62,6 +62,8 @@ impl Administration {
     ) -> Result<Answer<(Simulation, usize, String)>, AdministrationError> {
         let caller = permit.caller();
         let resource = Some(format!("{collection}/{document}"));
+        // As it would be pinned if it were set.
+        let acl = self.engine.names(caller.tenant()).ok_or(AdministrationError::CredentialGone)?.pin(acl);
         let named = asked.unwrap_or_else(|| self.named(caller, (&collection, &document), &acl));
         let candidates = self.candidates(caller, &named);
         let (engine, tenant, now) = (self.engine.clone(), caller.tenant().clone(), self.clock.now());
@@ -76,7 +78,7 @@ impl Administration {
     /// Whom the caller may know of: the directory, both ACLs, the collection's readers and writers; and the owners of keys, for those who manage keys.
     fn named(&self, caller: &Caller, place: (&CollectionId, &DocumentId), acl: &Acl) -> BTreeSet<Principal> {
         let mut named = self.engine.named_principals(caller.tenant(), place.0, place.1, CANDIDATES_MAX);
-        named.extend(acl.allow.iter().chain(&acl.deny).cloned());
+        named.extend(acl.allow.iter().chain(&acl.deny).map(Principal::name));
         if knows_keys(caller) {
             let keyring = self.authenticator.keyring();
             let keys = keyring.records(|key| key.tenant.as_ref() == Some(caller.tenant()));

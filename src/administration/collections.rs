@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ringfence_indexes::{Acl, CollectionId, Principal, VectorSource};
+use ringfence_indexes::{Acl, CollectionId, Names, Principal, VectorSource};
 use ringfence_ingest::{RedactionKind, SanitizePolicy};
 
 use super::{Administration, AdministrationError, Page};
@@ -77,6 +77,8 @@ impl Administration {
         if !caller.ceiling().contains(&id) {
             return Err(AdministrationError::NotFound);
         }
+        // A tenant that is gone took its keys with it.
+        let names = self.engine.names(caller.tenant()).ok_or(AdministrationError::CredentialGone)?;
         let before = self.catalog.collection(caller.tenant(), &id);
         let kept = before.as_ref().map(|before| before.embedding);
         let record = CollectionRecord {
@@ -84,9 +86,9 @@ impl Administration {
             created_at: before.map_or_else(|| self.clock.now(), |before| before.created_at),
             id,
             description: settings.description,
-            default_acl: settings.default_acl,
-            readers: settings.readers,
-            writers: settings.writers,
+            default_acl: settings.default_acl.map(|acl| names.pin(acl)),
+            readers: names.pin_all(settings.readers),
+            writers: names.pin_all(settings.writers),
             trust: settings.trust,
             sanitize: settings.sanitize,
             redact: settings.redact,
@@ -101,7 +103,7 @@ impl Administration {
             },
             other => other,
         })?;
-        Ok(Answer::new((record, committed.revision), committed.receipt))
+        Ok(Answer::new((shown(&names, &record), committed.revision), committed.receipt))
     }
 
     /// A collection's settings.
@@ -115,8 +117,8 @@ impl Administration {
         request_id: &str,
     ) -> Result<Answer<SeenCollection>, AdministrationError> {
         let caller = permit.caller();
-        let visibility = self.visibility(caller)?;
-        let seen = seen(&visibility, &id).ok_or(AdministrationError::NotFound)?;
+        let (visibility, names) = self.visibility(caller)?;
+        let seen = seen(&visibility, &names, &id).ok_or(AdministrationError::NotFound)?;
         self.recorded(caller, Action::ReadCollection, Some(id.to_string()), 1, seen, request_id).await
     }
 
@@ -132,9 +134,9 @@ impl Administration {
         request_id: &str,
     ) -> Result<Answer<Page<SeenCollection>>, AdministrationError> {
         let caller = permit.caller();
-        let visibility = self.visibility(caller)?;
-        let names = visibility.collections().keys().filter(|id| after.is_none_or(|after| *id > after));
-        let entries = names.filter_map(|id| seen(&visibility, id)).take(limit + 1).collect();
+        let (visibility, names) = self.visibility(caller)?;
+        let ids = visibility.collections().keys().filter(|id| after.is_none_or(|after| *id > after));
+        let entries = ids.filter_map(|id| seen(&visibility, &names, id)).take(limit + 1).collect();
         let page = Page::cut(entries, limit);
         self.recorded(caller, Action::ListCollections, None, page.entries.len(), page, request_id).await
     }
@@ -158,9 +160,10 @@ impl Administration {
         Ok(Answer::new(committed.revision, committed.receipt))
     }
 
-    fn visibility(&self, caller: &Caller) -> Result<Visibility, AdministrationError> {
+    fn visibility(&self, caller: &Caller) -> Result<(Visibility, Names), AdministrationError> {
+        let visibility = Visibility::of(&self.catalog, &self.engine, caller, self.clock.now());
         // A tenant that is gone took its keys with it.
-        Visibility::of(&self.catalog, &self.engine, caller, self.clock.now()).ok_or(AdministrationError::CredentialGone)
+        visibility.zip(self.engine.names(caller.tenant())).ok_or(AdministrationError::CredentialGone)
     }
 
     fn vectors(&self, asked: Embedding) -> VectorSource {
@@ -175,7 +178,17 @@ impl Administration {
     }
 }
 
-fn seen(visibility: &Visibility, id: &CollectionId) -> Option<SeenCollection> {
+fn seen(visibility: &Visibility, names: &Names, id: &CollectionId) -> Option<SeenCollection> {
     let settings = visibility.collections().get(id).filter(|_| visibility.exists(id))?;
-    Some(SeenCollection { settings: Arc::clone(settings), whole: visibility.administers(id) })
+    Some(SeenCollection { settings: Arc::new(shown(names, settings)), whole: visibility.administers(id) })
+}
+
+/// The settings with the names of those who bear them now.
+fn shown(names: &Names, settings: &CollectionRecord) -> CollectionRecord {
+    CollectionRecord {
+        default_acl: settings.default_acl.as_ref().map(|acl| names.shown(acl)),
+        readers: names.shown_all(&settings.readers),
+        writers: names.shown_all(&settings.writers),
+        ..settings.clone()
+    }
 }

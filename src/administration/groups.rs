@@ -24,13 +24,12 @@ impl Administration {
     pub async fn put_group(
         &self,
         permit: &Permit<ManageGroups>,
-        group: GroupRecord,
+        (group, members): (Principal, BTreeSet<Principal>),
         request_id: &str,
-    ) -> Result<Answer<(GroupRecord, String)>, AdministrationError> {
-        let GroupRecord { group: name, members } = group.clone();
-        let write = Write::PutGroup { tenant: permit.tenant().clone(), group: name, members };
+    ) -> Result<Answer<String>, AdministrationError> {
+        let write = Write::PutGroup { tenant: permit.tenant().clone(), group, members };
         let committed = self.commit(permit.caller(), write, 200, request_id).await?;
-        Ok(Answer::new((group, committed.revision), committed.receipt))
+        Ok(Answer::new(committed.revision, committed.receipt))
     }
 
     /// A group with its direct members.
@@ -64,7 +63,7 @@ impl Administration {
         self.recorded(permit.caller(), Action::ListGroups, None, page.entries.len(), page, request_id).await
     }
 
-    /// Adds a member to a group; gives the group as it is then, with the sealed revision.
+    /// Adds a member to a group; gives the members as they are then, with the sealed revision.
     ///
     /// # Errors
     /// [`AdministrationError::NotFound`] where there is no such group.
@@ -74,7 +73,7 @@ impl Administration {
         group: Principal,
         member: Principal,
         request_id: &str,
-    ) -> Result<Answer<(GroupRecord, String)>, AdministrationError> {
+    ) -> Result<Answer<(BTreeSet<Principal>, String)>, AdministrationError> {
         let mut members = self.members(permit, &group).await?;
         if members.len() >= MEMBERS_MAX && !members.contains(&member) {
             return Err(AdministrationError::Field {
@@ -83,9 +82,9 @@ impl Administration {
             });
         }
         members.insert(member.clone());
-        let write = Write::AddMember { tenant: permit.tenant().clone(), group: group.clone(), member };
+        let write = Write::AddMember { tenant: permit.tenant().clone(), group, member };
         let committed = self.commit(permit.caller(), write, 200, request_id).await?;
-        Ok(Answer::new((GroupRecord { group, members }, committed.revision), committed.receipt))
+        Ok(Answer::new((members, committed.revision), committed.receipt))
     }
 
     /// Removes a member from a group; gives the sealed revision. One who is no member stays none.
@@ -115,7 +114,7 @@ impl Administration {
         request_id: &str,
     ) -> Result<Answer<String>, AdministrationError> {
         self.members(permit, &group).await?;
-        let write = Write::DeleteGroup { tenant: permit.tenant().clone(), group };
+        let write = Write::DeleteGroup { tenant: permit.tenant().clone(), group, expected: None };
         let committed = self.commit(permit.caller(), write, 204, request_id).await?;
         Ok(Answer::new(committed.revision, committed.receipt))
     }

@@ -171,6 +171,20 @@ actions! {
     PutPolicySettings = "policy.settings",
     /// The permission tests were run.
     TestPolicies = "policy.test",
+    /// Users were listed or searched for.
+    ListUsers = "user.list",
+    /// A user was read.
+    ReadUser = "user.read",
+    /// A user was created or changed.
+    PutUser = "user.put",
+    /// A user was deleted.
+    DeleteUser = "user.delete",
+    /// The settings or the schemas of the directory were read.
+    ReadDirectory = "directory.read",
+    /// Who the directory lets ask was changed.
+    PutDirectory = "directory.put",
+    /// Attributes were declared.
+    PutAttributes = "attributes.put",
     /// Keys were listed.
     ListKeys = "key.list",
     /// A key was created.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, collections::BTreeSet, sync::Arc};
 
-use ringfence_indexes::{AttributeValue, Principal, Selection, Subject, TenantId, Timestamp};
+use ringfence_indexes::{AttributeSource, AttributeValue, Principal, Selection, Subject, TenantId, Timestamp};
 
 use super::{
     caller::{Caller, Credential, Identity, Task, TokenFacts},
@@ -86,7 +86,7 @@ impl Holder {
             || nobody(tenant.clone()),
             |own| {
                 let groups = Groups { named: self.groups, directory: Directory::Adds };
-                subject(tenant.clone(), own, groups, self.attributes)
+                subject(tenant.clone(), own, groups, self.attributes).with_source(AttributeSource::Keys)
             },
         );
         let mut directory = Directory::Adds;

@@ -3,6 +3,7 @@
 //! Only this module makes a [`Caller`]. Every cause of a refused credential has one answer outside.
 
 mod acting;
+mod admission;
 mod budgets;
 mod caller;
 mod certificate;
@@ -190,7 +191,8 @@ impl Authenticator {
         headers: &CredentialHeaders<'_>,
         peer: IpAddr,
     ) -> Result<Authenticated, Unauthenticated> {
-        self.with_fresh_keys(|| self.verify(headers, peer)).await
+        let verified = self.with_fresh_keys(|| self.verify(headers, peer)).await;
+        self.admitted(verified?)
     }
 
     /// Looks, and once more after the issuer's keys were fetched anew, if that is what was missing.
@@ -265,7 +267,8 @@ impl Authenticator {
         let key_holds = caller.held_key().is_none_or(|held| self.parts.keyring.is_current(held, now));
         let is_in_time = caller.expires_at().is_none_or(|end| now < end)
             && caller.token().is_none_or(|token| now < token.expires_at);
-        key_holds && is_in_time && !self.is_revoked(caller) && self.is_known_where_needed(caller)
+        let is_known = self.is_known_where_needed(caller) && self.admits(caller);
+        key_holds && is_in_time && !self.is_revoked(caller) && is_known
     }
 
     /// Whether an operator's key still holds.
@@ -329,7 +332,8 @@ impl Authenticator {
 
     fn verify_token(&self, token: &str) -> Result<VerifiedToken, TokenError> {
         let token = token::verify(token, &self.parts.issuers, self.parts.clock.now())?;
-        if self.parts.revocations.refuse(&token.tenant, &token.principal, &token.facts) {
+        let is_admitted = self.admits_person(&token.tenant, &token.principal, Some(&token.facts));
+        if !is_admitted || self.parts.revocations.refuse(&token.tenant, &token.principal, &token.facts) {
             return Err(TokenError::Invalid);
         }
         self.check_known(&token.tenant, &token.principal, &token.groups)?;
@@ -351,10 +355,11 @@ impl Authenticator {
             jti: root.jti.clone(),
             issued_at: root.issued_at,
         };
-        let is_revoked = [task_facts(&root.id, &subject), subject]
+        let is_revoked = [task_facts(&root.id, &subject), subject.clone()]
             .iter()
             .any(|facts| self.parts.revocations.refuse(&root.tenant, &root.person, facts));
-        let is_known = self.check_known(&root.tenant, &root.person, &root.groups).is_ok();
+        let is_known = self.check_known(&root.tenant, &root.person, &root.groups).is_ok()
+            && self.admits_person(&root.tenant, &root.person, Some(&subject));
         self.parts.clock.now() < token.limits.expires_at && !is_revoked && is_known
     }
 

@@ -1,13 +1,14 @@
 //! One write inside a transaction: whether it can be made, what it changes in the store, and what follows in memory.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
-use ringfence_indexes::{Change, CollectionId, Principal, TenantId, Timestamp, VectorSource};
+use ringfence_indexes::{CollectionId, TenantId, Timestamp, VectorSource};
 
 use super::{CommitError, Outcome, Write, effect::Effect};
 use crate::{
     authn::{KeyRecord, PreviousSecret, Revocation},
-    store::{CollectionRecord, GroupRecord, StoreError, StoredCollection, TenantRecord, Writer},
+    entropy::Entropy,
+    store::{CollectionRecord, StoreError, StoredCollection, TenantRecord, Writer},
 };
 
 /// A write that was made inside the transaction.
@@ -45,6 +46,7 @@ pub(super) struct Apply<'a> {
     pub(super) writer: &'a mut Writer,
     /// The fingerprint of the built-in embedder.
     pub(super) embedder: &'a str,
+    pub(super) entropy: &'a Entropy,
     pub(super) now: Timestamp,
 }
 
@@ -77,9 +79,17 @@ impl Apply<'_> {
             Write::RemoveMember { tenant, group, member } => {
                 self.change_members(tenant, group, |members| members.remove(&member)).await
             }
-            Write::DeleteGroup { tenant, group } => self.delete_group(tenant, group).await,
             Write::WritePolicy(tenant, write) => self.write_policy(tenant, *write).await,
             Write::PutPolicySettings(tenant, settings) => self.write_policy_settings(tenant, *settings).await,
+            Write::DeleteGroup { tenant, group, expected } => self.delete_group(tenant, group, expected).await,
+            Write::CreateGroup(tenant, record) => self.create_group(tenant, *record).await,
+            Write::ReplaceGroup { tenant, group, record, before } => {
+                self.replace_group(tenant, group, *record, before).await
+            }
+            Write::CreateUser(tenant, record) => self.create_user(tenant, *record).await,
+            Write::ReplaceUser { tenant, record, before, .. } => self.replace_user(tenant, *record, before).await,
+            Write::DeleteUser { tenant, id, expected, .. } => self.delete_user(tenant, &id, expected).await,
+            Write::PutSetting(tenant, setting) => self.put_setting(tenant, setting).await,
             Write::CreateKey(record) => self.create_key(*record).await,
             Write::RotateKey { tenant, id, secret_hash, overlap_until } => {
                 self.rotate_key(tenant, &id, secret_hash, overlap_until).await
@@ -137,60 +147,15 @@ impl Apply<'_> {
         self.changed(&tenant, Outcome::Changed, Effect::DropCollection(tenant.clone(), collection)).await
     }
 
-    async fn put_group(
-        &mut self,
-        tenant: TenantId,
-        group: Principal,
-        members: BTreeSet<Principal>,
-    ) -> Result<Applied, Refused> {
-        self.need_tenant(&tenant).await?;
-        let before = self.writer.group(&tenant, &group).await?;
-        if before.as_ref().is_some_and(|before| before.members == members) {
-            return self.unchanged(&tenant).await;
-        }
-        let outcome = if before.is_some() { Outcome::Changed } else { Outcome::Created };
-        self.write_group(tenant, GroupRecord { group, members }, outcome).await
-    }
-
-    async fn change_members(
-        &mut self,
-        tenant: TenantId,
-        group: Principal,
-        change: impl FnOnce(&mut BTreeSet<Principal>) -> bool,
-    ) -> Result<Applied, Refused> {
-        self.need_tenant(&tenant).await?;
-        let mut record = self.writer.group(&tenant, &group).await?.ok_or(CommitError::NoGroup)?;
-        if change(&mut record.members) {
-            self.write_group(tenant, record, Outcome::Changed).await
-        } else {
-            self.unchanged(&tenant).await
-        }
-    }
-
-    async fn write_group(
-        &mut self,
-        tenant: TenantId,
-        record: GroupRecord,
-        outcome: Outcome,
-    ) -> Result<Applied, Refused> {
-        self.writer.put_group(&tenant, &record).await?;
-        let change = Change::PutGroup { group: record.group, members: record.members };
-        self.changed(&tenant, outcome, Effect::Index(tenant.clone(), change)).await
-    }
-
-    async fn delete_group(&mut self, tenant: TenantId, group: Principal) -> Result<Applied, Refused> {
-        self.need_tenant(&tenant).await?;
-        self.writer.group(&tenant, &group).await?.ok_or(CommitError::NoGroup)?;
-        self.writer.delete_group(&tenant, &group).await?;
-        self.changed(&tenant, Outcome::Changed, Effect::Index(tenant.clone(), Change::DeleteGroup { group })).await
-    }
-
     async fn create_key(&mut self, record: KeyRecord) -> Result<Applied, Refused> {
         if let Some(tenant) = &record.tenant {
             self.need_tenant(tenant).await?;
         }
         if self.writer.key(&record.id).await?.is_some() {
             return Err(CommitError::KeyExists.into());
+        }
+        if let (Some(tenant), Some(subject)) = (&record.tenant, &record.subject) {
+            self.need_bearer(tenant, subject).await?;
         }
         self.write_key(record, Outcome::Created).await
     }

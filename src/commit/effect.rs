@@ -21,6 +21,8 @@ pub(super) enum Effect {
     PutCollection(TenantId, CollectionRecord),
     DropCollection(TenantId, CollectionId),
     Index(TenantId, Change),
+    /// Several changes of one write, and the keys that went with it.
+    Directory(TenantId, Vec<Change>, Vec<String>),
     PutKey(KeyRecord),
     DropKey(Option<TenantId>, String),
     /// An entry, and the moment at which those that are over are forgotten.
@@ -49,7 +51,7 @@ impl Derived {
     pub(super) fn publish(&self, effects: impl IntoIterator<Item = (Effect, u64)>) -> Result<(), EngineError> {
         let mut pending: BTreeMap<TenantId, Pending> = BTreeMap::new();
         for (effect, revision) in effects {
-            let (tenant, change) = match effect {
+            let (tenant, changes): (_, Vec<Change>) = match effect {
                 Effect::None => continue,
                 Effect::CreateTenant(record) => {
                     self.flush(&record.id, pending.remove(&record.id))?;
@@ -71,34 +73,38 @@ impl Derived {
                     let tenant = record.tenant.clone();
                     self.keyring.insert(record);
                     let Some(tenant) = tenant else { continue };
-                    (tenant, None)
+                    (tenant, Vec::new())
                 }
                 Effect::DropKey(tenant, id) => {
                     self.keyring.remove(&id);
                     let Some(tenant) = tenant else { continue };
-                    (tenant, None)
+                    (tenant, Vec::new())
                 }
                 Effect::Revoke(revocation, now) => {
                     let tenant = revocation.tenant.clone();
                     self.revocations.prune(&tenant, now);
                     self.revocations.insert(revocation);
-                    (tenant, None)
+                    (tenant, Vec::new())
                 }
                 Effect::PutCollection(tenant, record) => {
                     let change = Change::PutCollection(record.to_engine());
                     self.catalog.put_collection(&tenant, record);
-                    (tenant, Some(change))
+                    (tenant, vec![change])
                 }
                 Effect::DropCollection(tenant, collection) => {
                     self.catalog.remove_collection(&tenant, &collection);
-                    (tenant, Some(Change::DeleteCollection(collection)))
+                    (tenant, vec![Change::DeleteCollection(collection)])
                 }
-                Effect::Index(tenant, change) => (tenant, Some(change)),
+                Effect::Index(tenant, change) => (tenant, vec![change]),
+                Effect::Directory(tenant, changes, keys) => {
+                    keys.iter().for_each(|id| self.keyring.remove(id));
+                    (tenant, changes)
+                }
             };
             let waiting = pending.entry(tenant).or_default();
             waiting.epoch = revision;
             // A write that changes no index still has its revision, which a read may demand.
-            waiting.changes.extend(change);
+            waiting.changes.extend(changes);
         }
         pending.into_iter().try_for_each(|(tenant, pending)| self.flush(&tenant, Some(pending)))
     }

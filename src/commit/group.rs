@@ -154,7 +154,8 @@ impl Groups {
     async fn apply(&mut self, write: &Write) -> Result<Result<Applied, CommitError>, GroupError> {
         let failed = |error: StoreError| GroupError::before_commit(&error);
         self.writer.save();
-        let apply = Apply { writer: &mut self.writer, embedder: &self.embedder, now: self.clock.now() };
+        let apply =
+            Apply { writer: &mut self.writer, embedder: &self.embedder, entropy: &self.entropy, now: self.clock.now() };
         let refused = match apply.write(write.clone()).await {
             Ok(applied) => {
                 self.writer.release().await.map_err(failed)?;

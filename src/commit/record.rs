@@ -6,6 +6,7 @@ use super::{Cause, PolicyWrite, Write, WriteRequest};
 use crate::{
     audit::{Action, AuditEvent},
     authn::{Revocation, RevocationTarget},
+    store::Setting,
 };
 
 /// The record of a write. What makes or ends a tenant is the server's; everything else is its tenant's.
@@ -60,6 +61,13 @@ fn describe(write: &Write) -> (Action, String) {
         Write::WritePolicy(_, write) if write.policy.is_none() => (Action::DeletePolicy, write.record.name.to_string()),
         Write::WritePolicy(_, write) => (Action::PutPolicy, version(write)),
         Write::PutPolicySettings(..) => (Action::PutPolicySettings, "settings".to_owned()),
+        Write::CreateGroup(_, record) => (Action::PutGroup, record.group.to_string()),
+        Write::ReplaceGroup { group, record, .. } => (Action::PutGroup, renamed(group, &record.group)),
+        Write::CreateUser(_, record) => (Action::PutUser, record.principal.to_string()),
+        Write::ReplaceUser { name, record, .. } => (Action::PutUser, renamed(name, &record.principal)),
+        Write::DeleteUser { name, .. } => (Action::DeleteUser, name.to_string()),
+        Write::PutSetting(_, Setting::Attributes(_)) => (Action::PutAttributes, "attributes".to_owned()),
+        Write::PutSetting(_, Setting::KnownUsersOnly(_)) => (Action::PutDirectory, "directory".to_owned()),
         Write::CreateKey(key) => (Action::CreateKey, key.id.clone()),
         Write::RotateKey { id, .. } => (Action::RotateKey, id.clone()),
         Write::DeleteKey { id, .. } => (Action::DeleteKey, id.clone()),
@@ -81,6 +89,11 @@ fn path(collection: &CollectionId, document: &DocumentId) -> String {
 
 fn version(write: &PolicyWrite) -> String {
     format!("{}/{}", write.record.name, write.record.version)
+}
+
+/// The name before and after, where it changed.
+fn renamed(before: &Principal, after: &Principal) -> String {
+    if before == after { after.to_string() } else { format!("{before}/{after}") }
 }
 
 fn membership(group: &Principal, member: &Principal) -> String {

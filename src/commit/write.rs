@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::{
     audit::{Actor, Receipt},
     authn::{KeyRecord, Revocation},
-    store::{CollectionRecord, Decision, DocumentKey, PolicyRecord, PolicySettings},
+    store::{CollectionRecord, Decision, DocumentKey, GroupRecord, PolicyRecord, PolicySettings, Setting, UserRecord},
 };
 
 /// A write and how it is recorded.
@@ -122,11 +122,52 @@ pub enum Write {
         tenant: TenantId,
         /// The group.
         group: Principal,
+        /// The digest that it must have, if any will not do.
+        expected: Option<[u8; 32]>,
     },
     /// Makes, replaces or deletes a tenant policy.
     WritePolicy(TenantId, Box<PolicyWrite>),
     /// Says something of all policies of a tenant; whether it is the tests that are new is for the record.
     PutPolicySettings(TenantId, Box<PolicySettings>),
+    /// Makes a group of a name that is not taken.
+    CreateGroup(TenantId, Box<GroupRecord>),
+    /// Replaces a group, and its name where that is another.
+    ReplaceGroup {
+        /// Whose.
+        tenant: TenantId,
+        /// The group by its name before.
+        group: Principal,
+        /// The group from now on.
+        record: Box<GroupRecord>,
+        /// The digest of what is replaced.
+        before: [u8; 32],
+    },
+    /// Makes a user of a name that is not taken.
+    CreateUser(TenantId, Box<UserRecord>),
+    /// Replaces a user, and the name where that is another.
+    ReplaceUser {
+        /// Whose.
+        tenant: TenantId,
+        /// The name before.
+        name: Principal,
+        /// The user from now on.
+        record: Box<UserRecord>,
+        /// The digest of what is replaced.
+        before: [u8; 32],
+    },
+    /// Deletes a user with their keys and memberships. The name stays known, and nobody may ask under it.
+    DeleteUser {
+        /// Whose.
+        tenant: TenantId,
+        /// The user.
+        id: String,
+        /// The user's name.
+        name: Principal,
+        /// The digest that it must have, if any will not do.
+        expected: Option<[u8; 32]>,
+    },
+    /// Says something of the directory.
+    PutSetting(TenantId, Setting),
     /// Makes a key.
     CreateKey(Box<KeyRecord>),
     /// Gives a key a new secret; the old one is refused from then on, or once the overlap is over.
@@ -169,7 +210,13 @@ impl Write {
             | Self::RemoveMember { tenant, .. }
             | Self::DeleteGroup { tenant, .. }
             | Self::WritePolicy(tenant, _)
-            | Self::PutPolicySettings(tenant, _) => Some(tenant),
+            | Self::PutPolicySettings(tenant, _)
+            | Self::CreateGroup(tenant, _)
+            | Self::ReplaceGroup { tenant, .. }
+            | Self::CreateUser(tenant, _)
+            | Self::ReplaceUser { tenant, .. }
+            | Self::DeleteUser { tenant, .. }
+            | Self::PutSetting(tenant, _) => Some(tenant),
             Self::PutDocument(document) => Some(&document.tenant),
             Self::ReworkDocument(rework) => Some(&rework.document.tenant),
             Self::CreateKey(key) => key.tenant.as_ref(),
@@ -357,6 +404,21 @@ pub enum CommitError {
     /// The policy is not there.
     #[error("there is no such policy")]
     NoPolicy,
+    /// There is a group of that name, or one that differs by case alone.
+    #[error("the group exists already")]
+    GroupExists,
+    /// The user is not there.
+    #[error("there is no such user")]
+    NoUser,
+    /// There is a user of that name, or one that differs by case alone.
+    #[error("the user exists already")]
+    UserExists,
+    /// It was changed since it was read.
+    #[error("it was changed meanwhile")]
+    Stale,
+    /// The user of that name was deleted, so that nobody may ask under it.
+    #[error("nobody bears that name any more")]
+    NoBearer,
     /// The key is not there.
     #[error("there is no such key")]
     NoKey,

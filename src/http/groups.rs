@@ -70,13 +70,17 @@ pub(super) struct GroupList {
 }
 
 impl GroupView {
-    fn new(group: &GroupRecord, revision: Option<String>) -> Self {
-        let name = group.group.as_str();
+    fn new(group: &Principal, members: &BTreeSet<Principal>, revision: Option<String>) -> Self {
+        let name = group.as_str();
         Self {
             name: name.strip_prefix("group:").unwrap_or(name).to_owned(),
-            members: group.members.iter().map(ToString::to_string).collect(),
+            members: members.iter().map(ToString::to_string).collect(),
             revision,
         }
+    }
+
+    fn of(record: &GroupRecord) -> Self {
+        Self::new(&record.group, &record.members, None)
     }
 }
 
@@ -110,9 +114,10 @@ pub(super) async fn put(
     let members = form.members.iter().enumerate();
     let members = members.map(|(index, name)| member_at(&format!("/members/{index}"), name));
     let members = members.collect::<Result<BTreeSet<_>, _>>()?;
-    let answer = server.administration.put_group(&permit, GroupRecord { group, members }, ask.id()).await?;
-    let ((group, revision), receipt) = answer.into_parts();
-    Ok(reply_written(StatusCode::OK, &GroupView::new(&group, Some(revision.clone())), &revision, receipt))
+    let written = (group.clone(), members.clone());
+    let (revision, receipt) = server.administration.put_group(&permit, written, ask.id()).await?.into_parts();
+    let view = GroupView::new(&group, &members, Some(revision.clone()));
+    Ok(reply_written(StatusCode::OK, &view, &revision, receipt))
 }
 
 /// Read a group
@@ -131,7 +136,7 @@ pub(super) async fn get(
     let permit = ask.permit::<ManageGroups>()?;
     let group = names::known(names::group(&name))?;
     let (group, receipt) = server.administration.group(&permit, &group, ask.id()).await?.into_parts();
-    Ok(reply(StatusCode::OK, &GroupView::new(&group, None), receipt))
+    Ok(reply(StatusCode::OK, &GroupView::of(&group), receipt))
 }
 
 /// List groups
@@ -154,7 +159,7 @@ pub(super) async fn list(State(server): State<Server>, ask: Ask, page: PageQuery
     let (found, receipt) = answer.into_parts();
     let last = found.entries.last().map(|group| group.group.as_str());
     let next_cursor = next_cursor(&sealer, PURPOSE, found.has_more, last);
-    let groups = found.entries.iter().map(|group| GroupView::new(group, None)).collect();
+    let groups = found.entries.iter().map(GroupView::of).collect();
     Ok(reply(StatusCode::OK, &GroupList { groups, next_cursor }, receipt))
 }
 
@@ -198,9 +203,10 @@ pub(super) async fn add_member(
     json::require_json(&headers)?;
     let form = json::parse::<MemberForm>(&read_bounded(body, server.settings.json_bytes_max).await?)?;
     let member = member_at("/member", &form.member)?;
-    let answer = server.administration.add_member(&permit, group, member, ask.id()).await?;
-    let ((group, revision), receipt) = answer.into_parts();
-    Ok(reply_written(StatusCode::OK, &GroupView::new(&group, Some(revision.clone())), &revision, receipt))
+    let answer = server.administration.add_member(&permit, group.clone(), member, ask.id()).await?;
+    let ((members, revision), receipt) = answer.into_parts();
+    let view = GroupView::new(&group, &members, Some(revision.clone()));
+    Ok(reply_written(StatusCode::OK, &view, &revision, receipt))
 }
 
 /// Remove a member from a group

@@ -18,7 +18,7 @@ use utoipa::{
 
 use super::{
     problem::{FieldError, ProblemDocument},
-    routes,
+    routes, scim,
 };
 
 const SUMMARY: &str = "A secure retrieval server for RAG: permission first, ranked inside the permission, labelled on the way out.\n\nThe tenant comes from the credential, never from path, query or body. What a caller may not read is absent: the same 404, byte for byte. Every refusal is a problem document (RFC 9457).";
@@ -48,9 +48,13 @@ pub(super) fn describe(gated: OpenApi, open: OpenApi) -> OpenApi {
         .build();
     let mut description = OpenApiBuilder::new().info(info).build();
     let mut gated = gated;
-    for operation in gated.paths.paths.values_mut().flat_map(operations) {
+    let described = gated.paths.paths.iter_mut();
+    let described =
+        described.flat_map(|(path, item)| operations(item).map(|operation| (scim::is_scim(path), operation)));
+    for (is_scim, operation) in described {
         refusals(
             operation,
+            is_scim,
             &[
                 ("401", "No valid credential"),
                 ("403", "The credential lacks a scope"),
@@ -64,9 +68,11 @@ pub(super) fn describe(gated: OpenApi, open: OpenApi) -> OpenApi {
     description.merge(gated);
     description.merge(open);
     let components = description.components.get_or_insert_default();
-    for (name, schema) in
-        [(ProblemDocument::name(), ProblemDocument::schema()), (FieldError::name(), FieldError::schema())]
-    {
+    for (name, schema) in [
+        (ProblemDocument::name(), ProblemDocument::schema()),
+        (FieldError::name(), FieldError::schema()),
+        (scim::Refusal::name(), scim::Refusal::schema()),
+    ] {
         components.schemas.insert(name.into_owned(), schema);
     }
     let bearer = HttpBuilder::new()
@@ -79,14 +85,17 @@ pub(super) fn describe(gated: OpenApi, open: OpenApi) -> OpenApi {
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().flatten()
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
 }
 
-fn refusals(operation: &mut Operation, refusals: &[(&str, &str)]) {
+fn refusals(operation: &mut Operation, is_scim: bool, refusals: &[(&str, &str)]) {
+    let (media_type, schema) =
+        if is_scim { (scim::MEDIA_TYPE, "ScimRefusal") } else { ("application/problem+json", "Problem") };
     for (status, description) in refusals {
-        let content = ContentBuilder::new().schema(Some(RefOr::Ref(Ref::from_schema_name("Problem")))).build();
-        let response =
-            ResponseBuilder::new().description(*description).content("application/problem+json", content).build();
+        // SCIM says 400 for what is wrong in a body.
+        let status = if is_scim && *status == "422" { &"400" } else { status };
+        let content = ContentBuilder::new().schema(Some(RefOr::Ref(Ref::from_schema_name(schema)))).build();
+        let response = ResponseBuilder::new().description(*description).content(media_type, content).build();
         operation.responses.responses.entry((*status).to_owned()).or_insert_with(|| RefOr::T(response));
     }
 }

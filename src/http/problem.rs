@@ -12,7 +12,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::request_id::RequestId;
+use super::{request_id::RequestId, scim};
 
 /// A refusal on its way to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Problem {
     pub retry_after_seconds: Option<u64>,
     /// What OAuth calls it, for the route of tokens.
     pub oauth: Option<OauthError>,
+    /// What SCIM calls it (RFC 7644, 3.12), where it does.
+    pub scim_type: Option<&'static str>,
 }
 
 /// What OAuth calls a refusal (RFC 6749, 5.2; RFC 8693, 2.2.2).
@@ -137,6 +139,7 @@ codes! {
     MalformedHeader = 400, "malformed_header", "A header has the wrong form";
     InvalidExchange = 400, "invalid_exchange", "No token can be made of this";
     InvalidCursor = 400, "invalid_cursor", "The cursor is not one of this listing";
+    InvalidScim = 400, "invalid_scim", "The SCIM request is invalid";
     Unauthenticated = 401, "unauthenticated", "No valid credential";
     MissingScope = 403, "missing_scope", "The credential lacks a scope";
     OperatorOnly = 403, "operator_only", "Only an operator may do this";
@@ -151,6 +154,7 @@ codes! {
     Conflict = 409, "conflict", "Already taken";
     ContentChanged = 409, "content_changed", "The content was replaced meanwhile";
     LastOperatorKey = 409, "last_operator_key", "The last operator key cannot be deleted";
+    OtherVersion = 412, "other_version", "The resource has another version";
     RevisionNotReached = 412, "revision_not_reached", "The demanded revision is not reached";
     PayloadTooLarge = 413, "payload_too_large", "The body is too large";
     UriTooLong = 414, "uri_too_long", "The address is too long";
@@ -163,6 +167,7 @@ codes! {
     TooManyRequests = 429, "too_many_requests", "Too many requests";
     HeadersTooLarge = 431, "headers_too_large", "The header block is too large";
     Internal = 500, "internal", "The server failed";
+    NotImplemented = 501, "not_implemented", "The server does not do this";
     Unavailable = 503, "unavailable", "The server cannot answer now";
     AuditUnavailable = 503, "audit_unavailable", "The answer could not be recorded";
     StorageFull = 507, "storage_full", "The server has no room left";
@@ -172,7 +177,14 @@ impl Problem {
     /// A refusal with its explanation.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), retry_after_seconds: None, oauth: None }
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after_seconds: None,
+            oauth: None,
+            scim_type: None,
+        }
     }
 
     /// The same refusal with OAuth's name for it beside.
@@ -280,6 +292,7 @@ pub(super) fn code_of(response: &Response) -> Option<Code> {
 pub async fn render(mut request: Request, next: Next) -> Response {
     let request_id = RequestId::random();
     request.extensions_mut().insert(request_id.clone());
+    let is_scim = scim::is_scim(request.uri().path());
     let mut response = next.run(request).await;
     let problem = match response.extensions_mut().remove::<Rendering>() {
         Some(Rendering(problem)) => problem,
@@ -288,7 +301,7 @@ pub async fn render(mut request: Request, next: Next) -> Response {
         }
         None => return response,
     };
-    let mut rendered = problem.response(&request_id);
+    let mut rendered = if is_scim { scim::refusal(&problem, &request_id) } else { problem.response(&request_id) };
     copy_kept_headers(&response, &mut rendered);
     rendered
 }

@@ -10,6 +10,7 @@ use crate::{
     commit::CommitError,
     ingestion::{draft::DraftError, service::IngestError},
     retrieval::{documents::ReadError, searcher::SearchError},
+    scim::{Fault, ScimError},
 };
 use ringfence_ingest::PrepareError;
 
@@ -146,12 +147,24 @@ impl From<CommitError> for Problem {
             | CommitError::NoDocument
             | CommitError::NoGroup
             | CommitError::NoPolicy
+            | CommitError::NoUser
             | CommitError::NoKey => Self::not_found(),
             CommitError::Moved => Self::new(Code::ContentChanged, error.to_string()),
-            CommitError::TenantExists | CommitError::KeyExists | CommitError::LastOperatorKey => {
-                Self::new(Code::Conflict, error.to_string())
-            }
+            CommitError::NoBearer => Self::invalid("/subject", error.to_string()),
+            CommitError::TenantExists
+            | CommitError::KeyExists
+            | CommitError::LastOperatorKey
+            | CommitError::GroupExists
+            | CommitError::UserExists
+            | CommitError::Stale => Self::new(Code::Conflict, error.to_string()),
         }
+    }
+}
+
+impl From<ScimError> for Problem {
+    fn from(error: ScimError) -> Self {
+        let code = if error.kind == Fault::Uniqueness { Code::Conflict } else { Code::InvalidScim };
+        Self { scim_type: Some(error.kind.name()), ..Self::new(code, error.detail) }
     }
 }
 
@@ -169,6 +182,8 @@ impl From<AdministrationError> for Problem {
                 errors: field_errors(failures),
                 ..Self::new(Code::TestsFail, "nothing was changed; see `errors` for the tests that would fail")
             },
+            AdministrationError::Scim(error) => error.into(),
+            AdministrationError::Stale => Self::new(Code::OtherVersion, error.to_string()),
             AdministrationError::Commit(error) => error.into(),
             AdministrationError::Store(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the store does not answer");

@@ -10,9 +10,9 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    batch, collections, docs, documents, envelope_keys, exchange, explain, gate, groups, health, keys, openapi,
-    outside, policies, policy_trials, problem, quarantine, reprocess, revocations, search, simulate, state::Server,
-    tenants, upload,
+    batch, collections, directory, docs, documents, envelope_keys, exchange, explain, gate, groups, health, keys,
+    openapi, outside, policies, policy_trials, problem, quarantine, reprocess, revocations, scim, search, simulate,
+    state::Server, tenants, upload,
 };
 use crate::audit::Action;
 
@@ -55,6 +55,31 @@ const ACTIONS: &[(&str, &str, Action)] = &[
     ("PUT", "/v1/policies:tests", Action::PutPolicySettings),
     ("POST", "/v1/policies:test", Action::TestPolicies),
     ("POST", "/v1/policies:simulate", Action::SimulatePolicy),
+    ("GET", "/v1/attributes", Action::ReadDirectory),
+    ("PUT", "/v1/attributes", Action::PutAttributes),
+    ("GET", "/v1/directory", Action::ReadDirectory),
+    ("PUT", "/v1/directory", Action::PutDirectory),
+    ("GET", "/scim/v2/ServiceProviderConfig", Action::ReadDirectory),
+    ("GET", "/scim/v2/Schemas", Action::ReadDirectory),
+    ("GET", "/scim/v2/Schemas/{id}", Action::ReadDirectory),
+    ("GET", "/scim/v2/ResourceTypes", Action::ReadDirectory),
+    ("GET", "/scim/v2/ResourceTypes/{id}", Action::ReadDirectory),
+    ("POST", "/scim/v2/.search", Action::ReadDirectory),
+    ("POST", "/scim/v2/Bulk", Action::ReadDirectory),
+    ("GET", "/scim/v2/Users", Action::ListUsers),
+    ("POST", "/scim/v2/Users", Action::PutUser),
+    ("POST", "/scim/v2/Users/.search", Action::ListUsers),
+    ("GET", "/scim/v2/Users/{id}", Action::ReadUser),
+    ("PUT", "/scim/v2/Users/{id}", Action::PutUser),
+    ("PATCH", "/scim/v2/Users/{id}", Action::PutUser),
+    ("DELETE", "/scim/v2/Users/{id}", Action::DeleteUser),
+    ("GET", "/scim/v2/Groups", Action::ListGroups),
+    ("POST", "/scim/v2/Groups", Action::PutGroup),
+    ("POST", "/scim/v2/Groups/.search", Action::ListGroups),
+    ("GET", "/scim/v2/Groups/{id}", Action::ReadGroup),
+    ("PUT", "/scim/v2/Groups/{id}", Action::PutGroup),
+    ("PATCH", "/scim/v2/Groups/{id}", Action::PutGroup),
+    ("DELETE", "/scim/v2/Groups/{id}", Action::DeleteGroup),
     ("GET", "/v1/keys", Action::ListKeys),
     ("POST", "/v1/keys", Action::CreateKey),
     ("POST", "/v1/keys/{key}/rotate", Action::RotateKey),
@@ -104,6 +129,9 @@ fn gated() -> OpenApiRouter<Server> {
         .routes(routes!(policy_trials::tests, policy_trials::put_tests))
         .routes(routes!(policy_trials::test))
         .routes(routes!(policy_trials::simulate))
+        .routes(routes!(directory::get_attributes, directory::put_attributes))
+        .routes(routes!(directory::get, directory::put))
+        .merge(scim::routes())
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::rotate))
         .routes(routes!(keys::delete))
@@ -158,7 +186,13 @@ mod tests {
         let (_, gated) = gated().split_for_parts();
         let mut described = BTreeSet::new();
         for (path, item) in gated.paths.paths.iter().filter(|(path, _)| *path != "/metrics") {
-            let methods = [("GET", &item.get), ("PUT", &item.put), ("POST", &item.post), ("DELETE", &item.delete)];
+            let methods = [
+                ("GET", &item.get),
+                ("PUT", &item.put),
+                ("POST", &item.post),
+                ("PATCH", &item.patch),
+                ("DELETE", &item.delete),
+            ];
             let methods = methods.into_iter().filter(|(_, operation)| operation.is_some());
             described.extend(methods.map(|(method, _)| (method.to_owned(), path.clone())));
         }

@@ -147,6 +147,8 @@ impl Ingestion {
     ) -> Result<Answer<Ingested>, IngestError> {
         let caller = permit.caller();
         let collection = self.writable(caller, &place.collection)?;
+        // Pinned before the content is worked on: a default was pinned when it was written.
+        let acl = acl.map(|acl| self.pinned(caller, acl)).transpose()?;
         let acl = acl.or_else(|| collection.default_acl.clone()).ok_or(IngestError::AclRequired)?;
         let draft = self.draft(caller, &collection, &place, input).await?;
         let (chunk_count, quarantined) = (draft.chunks.len(), draft.quarantine.is_some());
@@ -224,10 +226,17 @@ impl Ingestion {
     ) -> Result<Answer<String>, IngestError> {
         let caller = permit.caller();
         self.check_acl_change(permit, &place)?;
+        let acl = self.pinned(caller, acl)?;
         let Place { collection, document } = place;
         let write = Write::SetAcl { tenant: caller.tenant().clone(), collection, document, acl };
         let committed = self.commit(caller, write, 200, request_id).await?;
         Ok(Answer::new(committed.revision, committed.receipt))
+    }
+
+    /// An ACL for those who bear its names now.
+    fn pinned(&self, caller: &Caller, acl: Acl) -> Result<Acl, IngestError> {
+        // A tenant that is gone took its keys with it.
+        Ok(self.engine.names(caller.tenant()).ok_or(IngestError::CredentialGone)?.pin(acl))
     }
 
     /// Whether the caller may say who reads a document, if there is one.

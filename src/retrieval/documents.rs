@@ -224,8 +224,16 @@ impl DocumentReader {
             findings: info.findings.clone(),
             removed: info.removed,
             trust: policy.trust(),
-            acl: caller.scopes().contains(authz::Scope::Acl).then(|| view.acl().clone()),
+            acl: self.shown_acl(caller, view),
         })
+    }
+
+    /// Who may read it, for those who may change that; without what the names meant where the tenant is going.
+    fn shown_acl(&self, caller: &Caller, view: &DocumentView) -> Option<Acl> {
+        if !caller.scopes().contains(authz::Scope::Acl) {
+            return None;
+        }
+        self.engine.names(caller.tenant()).map(|names| names.shown(view.acl()))
     }
 
     fn recorded<T>(&self, caller: &Caller, body: T, event: &AuditEvent) -> Result<Answer<T>, ReadError> {

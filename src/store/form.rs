@@ -29,13 +29,13 @@ pub(super) fn write_principals(principals: &BTreeSet<Principal>) -> String {
 }
 
 pub(super) fn read_principals(text: &str) -> Result<BTreeSet<Principal>, StoreError> {
-    read_list(text, |name| Principal::new(name).ok())
+    read_list(text, |name| Principal::restore(name).ok())
 }
 
 /// The JSON form of an ACL; an error for one that would not be read back as it is, which no request can make.
 pub(super) fn write_acl(acl: &Acl) -> Result<String, StoreError> {
     let form = acl_form::to_json(acl);
-    if acl_form::from_json(&form).as_ref() == Ok(acl) {
+    if acl_form::from_stored(&form).as_ref() == Ok(acl) {
         Ok(form.to_string())
     } else {
         Err(StoreError::Failed("an ACL without a written form".into()))
@@ -44,7 +44,7 @@ pub(super) fn write_acl(acl: &Acl) -> Result<String, StoreError> {
 
 pub(super) fn read_acl(text: &str) -> Result<Acl, StoreError> {
     let form = serde_json::from_str(text).map_err(|_| damaged("an ACL"))?;
-    acl_form::from_json(&form).map_err(|_| damaged("an ACL"))
+    acl_form::from_stored(&form).map_err(|_| damaged("an ACL"))
 }
 
 pub(super) fn write_metadata(metadata: &Map<String, Value>) -> Result<String, StoreError> {

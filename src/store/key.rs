@@ -237,3 +237,17 @@ pub(super) async fn put_use(connection: &mut SqliteConnection, id: &str, at: Tim
     .await?;
     Ok(())
 }
+
+/// The ids of a subject's keys.
+pub(super) async fn of_subject(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    subject: &Principal,
+) -> Result<Vec<String>, StoreError> {
+    let rows: Vec<(String,)> = sqlx::query_as("SELECT key_id FROM keys WHERE tenant_id = $1 AND subject = $2")
+        .bind(tenant.as_str())
+        .bind(subject.as_str())
+        .fetch_all(connection)
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}

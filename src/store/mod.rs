@@ -5,7 +5,9 @@
 //! What is read is what was written, or an error: see [`digest`].
 
 mod collection;
+mod decisive;
 mod digest;
+mod directory;
 mod document;
 mod error;
 mod form;
@@ -16,14 +18,14 @@ mod policy;
 mod policy_writer;
 mod records;
 mod revocation;
+mod setting;
 mod tenant;
+mod user;
 mod writer;
 
 use std::{path::Path, time::Duration};
 
-use ringfence_indexes::{
-    Change, CollectionId, Document, DocumentId, PolicyName, Principal, Selection, TenantId, Timestamp,
-};
+use ringfence_indexes::{CollectionId, Document, DocumentId, PolicyName, Selection, TenantId, Timestamp};
 use sqlx::{
     ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, SqlitePool,
     pool::PoolConnection,
@@ -33,14 +35,17 @@ use sqlx::{
 use self::ledger::Ledger;
 pub use self::{
     collection::StoredCollection,
+    decisive::TenantSettings,
     document::{Decision, DocumentStatus, Kept, Outdated, PlaceAfter, Quarantined, StoredContent},
     error::StoreError,
     policy::{PolicyRecord, PolicySettings},
-    records::{CollectionRecord, GroupRecord, TenantRecord, Trust},
+    records::{CollectionRecord, GroupRecord, NameRecord, Setting, TenantRecord, Trust, UserRecord},
 };
 pub(crate) use self::{
     document::{Beside, DocumentKey, DocumentRow, SourceChange},
     form::reason_name,
+    setting::{source_from, source_name},
+    user::UserKey,
     writer::Writer,
 };
 use crate::authn::{KeyRecord, Revocation};
@@ -49,8 +54,6 @@ use crate::authn::{KeyRecord, Revocation};
 pub const DATABASE_FILE: &str = "ringfence.db";
 /// Connections that read.
 const READERS: u32 = 4;
-/// Groups that are read at once.
-const GROUPS: i64 = 1_000;
 /// How long a connection waits for another's lock.
 const BUSY: Duration = Duration::from_secs(10);
 /// Pages in the log before SQLite moves them into the database: with fewer, ingest waits for the disk more often.
@@ -65,17 +68,6 @@ pub enum Replayed {
     Settings(TenantSettings),
     /// Active documents.
     Documents(Vec<Document>),
-}
-
-/// What decides about a tenant's documents.
-#[derive(Debug)]
-pub struct TenantSettings {
-    /// Collections and groups.
-    pub changes: Vec<Change>,
-    /// The policies that hold.
-    pub policies: Vec<PolicyRecord>,
-    /// Whether policies that permit take part.
-    pub permit: bool,
 }
 
 /// The database of a data directory.
@@ -188,31 +180,6 @@ impl Store {
         Ok(collection::all(&mut connection, tenant).await?.into_iter().map(|(stored, _)| stored).collect())
     }
 
-    /// A tenant's groups after one of them, in the order of their names.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the database fails.
-    pub async fn groups(
-        &self,
-        tenant: &TenantId,
-        after: Option<&Principal>,
-        limit: usize,
-    ) -> Result<Vec<GroupRecord>, StoreError> {
-        let mut connection = self.reader().await?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let page = group::page(&mut connection, tenant, after.map_or("", Principal::as_str), limit).await?;
-        Ok(page.into_iter().map(|(record, _)| record).collect())
-    }
-
-    /// One group.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the database fails.
-    pub async fn group(&self, tenant: &TenantId, group: &Principal) -> Result<Option<GroupRecord>, StoreError> {
-        let mut connection = self.reader().await?;
-        Ok(group::one(&mut connection, tenant, group).await?.map(|(record, _)| record))
-    }
-
     /// A tenant's policies that hold after one of them, in the order of their names.
     ///
     /// # Errors
@@ -286,7 +253,7 @@ impl Store {
     /// [`StoreError`] where the database fails or holds what was not written.
     pub async fn settings(&self, tenant: &TenantId) -> Result<TenantSettings, StoreError> {
         let mut connection = self.reader().await?;
-        settings(&mut connection, tenant, &mut Ledger::default()).await
+        decisive::read(&mut connection, tenant, &mut Ledger::default()).await
     }
 
     /// Everything of a tenant that an engine holds, as it is at one revision, which is given back: settings, groups, then active documents piece by piece.
@@ -300,7 +267,7 @@ impl Store {
         let name = key::owner(Some(tenant));
         let ledger = ledger::read(&mut transaction, name).await?.unwrap_or_default();
         let mut rows_of = Ledger::default();
-        take(Replayed::Settings(settings(&mut transaction, tenant, &mut rows_of).await?));
+        take(Replayed::Settings(decisive::read(&mut transaction, tenant, &mut rows_of).await?));
         ledger::toggle_others(&mut transaction, tenant, &mut rows_of).await?;
         let put = |documents| take(Replayed::Documents(documents));
         document::each_active(&mut transaction, tenant, &mut rows_of, put).await?;
@@ -444,30 +411,6 @@ impl Store {
     async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
         Ok(self.readers.acquire().await?)
     }
-}
-
-/// What decides about a tenant's documents; the rows are counted into the ledger.
-async fn settings(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-    rows_of: &mut Ledger,
-) -> Result<TenantSettings, StoreError> {
-    let collections = collection::all(connection, tenant).await?;
-    collections.iter().for_each(|(_, digest)| rows_of.toggle(digest));
-    let mut changes: Vec<Change> =
-        collections.into_iter().map(|(stored, _)| Change::PutCollection(stored.record.to_engine())).collect();
-    let mut after = String::new();
-    loop {
-        let page = group::page(connection, tenant, &after, GROUPS).await?;
-        let Some((last, _)) = page.last() else { break };
-        last.group.as_str().clone_into(&mut after);
-        page.iter().for_each(|(_, digest)| rows_of.toggle(digest));
-        changes
-            .extend(page.into_iter().map(|(group, _)| Change::PutGroup { group: group.group, members: group.members }));
-    }
-    let policies = policy::page(connection, tenant, "", i64::MAX).await?;
-    let permit = policy::settings(connection, tenant).await?.is_some_and(|(settings, _)| settings.permit);
-    Ok(TenantSettings { changes, policies, permit })
 }
 
 fn missing_rows(name: &str) -> StoreError {

@@ -1,9 +1,17 @@
 //! What the store keeps beside documents, in the words of the domain.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ringfence_indexes::{Acl, Collection, CollectionId, Principal, TenantId, Timestamp, VectorSource};
+use ringfence_indexes::{
+    Acl, AttributeValue, Change, Collection, CollectionId, Declarations, Principal, Standing, TenantId, Timestamp,
+    VectorSource,
+};
 use ringfence_ingest::{RedactionKind, SanitizePolicy};
+
+use crate::{
+    authn::attribute_value,
+    scim::{Resource, schema},
+};
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +74,100 @@ pub struct GroupRecord {
     pub group: Principal,
     /// Its direct members, groups among them.
     pub members: BTreeSet<Principal>,
+    /// Its name in SCIM: random. Empty for one that was made before groups had ids, until the server starts.
+    pub id: String,
+    /// Its name at the identity provider.
+    pub external_id: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub changed_at: Timestamp,
+}
+
+/// A user of the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserRecord {
+    /// The name in SCIM: random.
+    pub id: String,
+    /// The name that ACLs grant to: `user:` and the resource's `userName`.
+    pub principal: Principal,
+    /// The name at the identity provider.
+    pub external_id: Option<String>,
+    /// Whether the user may ask.
+    pub active: bool,
+    /// The SCIM resource without what the server adds.
+    pub resource: Resource,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub changed_at: Timestamp,
+}
+
+impl UserRecord {
+    /// The principal without its prefix.
+    #[must_use]
+    pub fn user_name(&self) -> &str {
+        self.principal.as_str().strip_prefix("user:").unwrap_or_default()
+    }
+
+    /// What the directory says of the user: the attributes that the tenant may declare.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, AttributeValue> {
+        let inside = |urn: &str| self.resource.get(urn).and_then(serde_json::Value::as_object).into_iter().flatten();
+        let core = self.resource.iter().filter(|(name, _)| ATTRIBUTES_OF_CORE.contains(&name.as_str()));
+        // What the tenant declares by itself comes last, and wins.
+        let all = core.chain(inside(schema::ENTERPRISE)).chain(inside(schema::ATTRIBUTES));
+        all.filter_map(|(name, value)| Some((name.clone(), attribute_value(value)?))).collect()
+    }
+}
+
+/// Attributes of every user that may be declared to come from the directory, beside those of the extensions.
+const ATTRIBUTES_OF_CORE: [&str; 5] = ["title", "userType", "preferredLanguage", "locale", "timezone"];
+
+/// Who bears a user's name. It outlives the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameRecord {
+    /// The name, `user:…`.
+    pub name: Principal,
+    /// How many others bore it before.
+    pub generation: u32,
+    /// The id of the user who bears it; nobody may ask under it where there is none.
+    pub bearer: Option<String>,
+    /// When the bearer got it.
+    pub since: Timestamp,
+}
+
+impl NameRecord {
+    /// How the name stands, given its bearer.
+    #[must_use]
+    pub fn standing(&self, bearer: Option<&UserRecord>) -> Standing {
+        Standing {
+            generation: self.generation,
+            since: self.since,
+            is_active: bearer.is_some_and(|bearer| bearer.active),
+            attributes: bearer.map(UserRecord::attributes).unwrap_or_default(),
+        }
+    }
+}
+
+/// What a tenant says of its directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// Which attributes there are.
+    Attributes(Declarations),
+    /// Whether only users that the directory knows may ask.
+    KnownUsersOnly(bool),
+}
+
+impl Setting {
+    /// What the engine knows of it.
+    #[must_use]
+    pub fn to_change(&self) -> Change {
+        match self {
+            Self::Attributes(declarations) => Change::DeclareAttributes(declarations.clone()),
+            Self::KnownUsersOnly(required) => Change::RequireKnownUsers(*required),
+        }
+    }
 }
 
 /// How much the owner of a collection trusts its authors, least first.

@@ -2,16 +2,17 @@
 //!
 //! There is one, and nothing else writes; so what it remembers of collections and ledgers holds until it changes them or rolls back.
 
+mod directory;
+
 use std::{collections::HashMap, sync::Arc};
 
-use ringfence_indexes::{CollectionId, Document, DocumentId, Principal, TenantId, Timestamp, VectorSource};
+use ringfence_indexes::{CollectionId, Document, DocumentId, TenantId, Timestamp, VectorSource};
 use sqlx::{Sqlite, pool::PoolConnection};
 
 use super::{
-    GroupRecord, StoreError, TenantRecord,
+    StoreError, TenantRecord,
     collection::{self, StoredCollection},
     document::{self, ContentRow, DocumentKey, DocumentRow, SourceChange, StoredContent},
-    group,
     key::{self, owner},
     ledger::{self, Ledger},
     revocation, tenant,
@@ -286,34 +287,6 @@ impl Writer {
         document::delete(&mut self.connection, &key.0, row).await?;
         self.documents.insert(key, None);
         Ok(())
-    }
-
-    pub(crate) async fn group(
-        &mut self,
-        tenant: &TenantId,
-        group: &Principal,
-    ) -> Result<Option<GroupRecord>, StoreError> {
-        Ok(group::one(&mut self.connection, tenant, group).await?.map(|(record, _)| record))
-    }
-
-    pub(crate) async fn put_group(&mut self, tenant: &TenantId, record: &GroupRecord) -> Result<(), StoreError> {
-        self.make_savepoint().await?;
-        let before = group::one(&mut self.connection, tenant, &record.group).await?;
-        let (before, digest) = before.map_or((None, None), |(record, digest)| (Some(record), Some(digest)));
-        if let Some(digest) = digest {
-            self.toggle(tenant.as_str(), &digest).await?;
-        }
-        let members = before.map(|before| before.members).unwrap_or_default();
-        let digest = group::put(&mut self.connection, tenant, record, &members).await?;
-        self.toggle(tenant.as_str(), &digest).await
-    }
-
-    pub(crate) async fn delete_group(&mut self, tenant: &TenantId, group: &Principal) -> Result<(), StoreError> {
-        self.make_savepoint().await?;
-        if let Some((_, digest)) = group::one(&mut self.connection, tenant, group).await? {
-            self.toggle(tenant.as_str(), &digest).await?;
-        }
-        group::delete(&mut self.connection, tenant, group).await
     }
 
     pub(crate) async fn key(&mut self, id: &str) -> Result<Option<KeyRecord>, StoreError> {

@@ -59,6 +59,8 @@ mod routes;
 #[cfg(test)]
 mod sanitising;
 #[cfg(test)]
+mod scim;
+#[cfg(test)]
 mod slow_clients;
 #[cfg(test)]
 mod tenants;

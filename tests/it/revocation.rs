@@ -28,9 +28,10 @@ enum Cause {
     Readers,
     Policy,
     PolicyOfTheHour,
+    User,
 }
 
-const CAUSES: [Cause; 8] = [
+const CAUSES: [Cause; 9] = [
     Cause::Acl,
     Cause::Group,
     Cause::NestedGroup,
@@ -39,6 +40,7 @@ const CAUSES: [Cause; 8] = [
     Cause::Readers,
     Cause::Policy,
     Cause::PolicyOfTheHour,
+    Cause::User,
 ];
 
 /// One thing that is granted and revoked.
@@ -49,7 +51,7 @@ struct Race {
     /// Odd while revoked.
     turn: AtomicU64,
     reader: RwLock<Caller>,
-    /// The key of the reader, for the race that revokes it.
+    /// The key of the reader, for the race that revokes it; or the reader in the directory.
     key: Mutex<String>,
 }
 
@@ -76,7 +78,11 @@ impl Race {
         if !matches!(cause, Cause::Acl | Cause::Document) {
             race.put(tenant, "v1");
         }
-        if matches!(cause, Cause::Key | Cause::Policy | Cause::PolicyOfTheHour) {
+        if cause == Cause::User {
+            let user = tenant.admin.post("/scim/v2/Users", &json!({"userName": "switched"})).expect(201).json();
+            user["id"].as_str().expect("an id").clone_into(&mut race.key.lock().unwrap());
+        }
+        if matches!(cause, Cause::Key | Cause::Policy | Cause::PolicyOfTheHour | Cause::User) {
             race.revoke(tenant, 0);
         }
         race
@@ -88,6 +94,7 @@ impl Race {
             Cause::Group => json!({"allow": ["group:direct"]}),
             Cause::NestedGroup => json!({"allow": ["group:outer"]}),
             Cause::Key | Cause::Readers => json!({"allow": ["everyone"]}),
+            Cause::User => json!({"allow": ["user:switched"]}),
             // A policy forbids by what an ACL says, so that it closes this document alone.
             Cause::Policy => json!({"allow": ["user:reader", "group:by-policy"]}),
             Cause::PolicyOfTheHour => json!({"allow": ["user:reader", "group:by-the-hour"]}),
@@ -109,6 +116,12 @@ impl Race {
         tenant.admin.put(&format!("/v1/policies/{name}"), &json!({"text": text})).expect(200);
     }
 
+    fn switch(&self, tenant: &Tenant, active: bool) {
+        let patch = json!({"Operations": [{"op": "replace", "path": "active", "value": active}]});
+        let path = format!("/scim/v2/Users/{}", self.key.lock().unwrap());
+        tenant.admin.send("PATCH", &path, Some("application/json"), Some(patch.to_string().as_bytes())).expect(200);
+    }
+
     fn grant(&self, tenant: &Tenant, round: u64) {
         match self.cause {
             Cause::Acl => self.put(tenant, "v1"),
@@ -123,6 +136,7 @@ impl Race {
             Cause::PolicyOfTheHour => {
                 self.put_policy(tenant, "context.hour < 9 && resource.allow.contains(\"group:by-the-hour\")");
             }
+            Cause::User => self.switch(tenant, true),
             Cause::Key => {
                 let (id, caller) = reader(tenant, self.cause);
                 *self.key.lock().unwrap() = id;
@@ -153,6 +167,7 @@ impl Race {
             Cause::PolicyOfTheHour => {
                 self.put_policy(tenant, "context.hour == 9 && resource.allow.contains(\"group:by-the-hour\")");
             }
+            Cause::User => self.switch(tenant, false),
             Cause::Key => {
                 let id = self.key.lock().unwrap().clone();
                 tenant.admin.delete(&format!("/v1/keys/{id}")).expect(204);
@@ -179,8 +194,8 @@ impl Race {
 }
 
 fn reader(tenant: &Tenant, cause: Cause) -> (String, Caller) {
-    let form =
-        json!({"kind": "user", "name": format!("{cause:?}"), "subject": "user:reader", "scopes": ["search", "read"]});
+    let subject = if cause == Cause::User { "user:switched" } else { "user:reader" };
+    let form = json!({"kind": "user", "name": format!("{cause:?}"), "subject": subject, "scopes": ["search", "read"]});
     let key = tenant.key(&merged(form, &json!({})));
     (key.id, key.caller)
 }

@@ -25,7 +25,7 @@ const HOMES: &[(&str, &str)] = &[
 
 /// The modules of the server, lowest layer first: a module uses its own layer and those below.
 const LAYERS: &[&[&str]] = &[
-    &["acl_form", "clock", "entropy", "error", "seal"],
+    &["acl_form", "clock", "entropy", "error", "scim", "seal"],
     &[
         "audit",
         "authn",

@@ -1,12 +1,8 @@
-//! Python packages that tests and benchmarks talk to, in environments of their own below the target folder.
+//! Python packages that tests talk to, in an environment of their own below the target folder.
 //!
 //! Every version is pinned, those that others bring along too: a test must not depend on the day.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 use crate::{
     needs,
@@ -42,6 +38,16 @@ const PACKAGES: &[&str] = &[
     "typing_extensions==4.16.0",
     "uvicorn==0.54.0",
     "Werkzeug==3.1.9",
+    // The checker of tests/it/scim/tester.rs, and what it brings along.
+    "scim2-tester==0.5.2",
+    "dnspython==2.9.2",
+    "email-validator==2.4.0",
+    "httpcore2==2.16.2",
+    "httpx2==2.16.2",
+    "lark==1.3.1",
+    "scim2-client==0.13.2",
+    "scim2-models==0.12.3",
+    "truststore==0.10.5",
 ];
 
 /// Makes the environment, or brings it up to the list; does nothing where it is.
@@ -51,7 +57,12 @@ pub(crate) fn install_packages() -> Result<(), Failure> {
     if fs::read_to_string(&installed).is_ok_and(|before| before == list) {
         return Ok(());
     }
-    make_environment(&folder)?;
+    let venv = || process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
+    if venv().is_err() {
+        // Debian keeps what `venv` needs in a package of its own.
+        needs::install(&["python3", "python3-venv"])?;
+        venv()?;
+    }
     let pip = |arguments: &[&str]| {
         let mut command = Command::new(python(&folder));
         command.args(["-m", "pip", "--disable-pip-version-check"]).args(arguments);
@@ -62,18 +73,6 @@ pub(crate) fn install_packages() -> Result<(), Failure> {
     fs::write(&installed, list).map_err(|error| format!("`{}`: {error}", installed.display()))
 }
 
-/// Makes an empty environment in a folder.
-pub(crate) fn make_environment(folder: &Path) -> Result<(), Failure> {
-    let venv = || process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder));
-    if venv().is_err() {
-        // Debian keeps what `venv` needs in a package of its own.
-        needs::install(&["python3", "python3-venv"])?;
-        venv()?;
-    }
-    Ok(())
-}
-
-/// The interpreter of an environment.
-pub(crate) fn python(folder: &Path) -> PathBuf {
+fn python(folder: &std::path::Path) -> PathBuf {
     folder.join("bin").join("python")
 }

@@ -217,6 +217,8 @@ impl Change {
             Self::Group { name, member } => {
                 drop(admin.put(&format!("/v1/groups/{name}"), &json!({"members": [member]})));
             }
+            Self::User { name, is_gone: false } => world.put_user(name),
+            Self::User { name, is_gone: true } => world.delete_user(name),
             Self::Search { query } => drop(world.root.found(query)),
         }
     }

@@ -66,6 +66,8 @@ pub(crate) enum Hidden {
     Group { name: String, members: Vec<String> },
     /// A collection that the asker may not see, with a document in it.
     Collection { name: String, text: String },
+    /// Somebody else in the directory, who may have been deleted and made anew.
+    User { name: String, is_anew: bool },
     /// A key of somebody else.
     Key { name: String },
     /// Another tenant with the same names.
@@ -296,6 +298,7 @@ fn surroundings(dice: &mut Dice, plan: &mut Plan, absent: &[(&'static str, Value
         let members = (0..=dice.roll(4)).map(|_| format!("user:x{}", dice.roll(1_000))).collect();
         plan.hidden.push(Hidden::Group { name: format!("secret{number}"), members });
         plan.hidden.push(Hidden::Key { name: format!("other{number}") });
+        plan.hidden.push(Hidden::User { name: format!("person{number}"), is_anew: dice.roll(2) == 0 });
         plan.hidden.push(Hidden::Search { query: corpus::phrase(dice) });
     }
     let mut names: Vec<String> = (0..3).map(|number| format!("hidden{number}")).collect();

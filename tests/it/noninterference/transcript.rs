@@ -38,6 +38,7 @@ pub(crate) enum Change {
     Put(Planned),
     Delete { collection: &'static str, id: String },
     Group { name: String, member: String },
+    User { name: String, is_gone: bool },
     Search { query: String },
 }
 
@@ -190,6 +191,9 @@ impl<'p> Transcript<'p> {
         let path = document_path(collection, &id);
         let search = |form: &Value| Ask::json("POST", "/v1/search".to_owned(), form);
         let plain = |method: &'static str, path: String| Ask { method, path, ..Ask::default() };
+        if self.roll(6) == 0 {
+            return Step::Ask(self.directory());
+        }
         Step::Ask(match self.roll(20) {
             0 => search(&json!({"query": ""})),
             1 => search(&json!({"query": "x", "tenant": "alpha"})),
@@ -220,6 +224,23 @@ impl<'p> Transcript<'p> {
             },
             _ => plain("GET", format!("{path}/history")),
         })
+    }
+
+    /// The directory, for which most askers have no right. Those with the scope `acl` see it as it is, so they ask for what is not there.
+    fn directory(&mut self) -> Ask {
+        let sees_it = matches!(self.plan.asker, Asker::User | Asker::Limited);
+        let absent = ["/scim/v2/Users/0123456789abcdef", "/scim/v2/Groups/0123456789abcdef", "/scim/v2/Nothing"];
+        let lists = ["/scim/v2/Users", "/scim/v2/Groups", "/scim/v2/Schemas", "/v1/attributes", "/v1/directory"];
+        let path = if sees_it || self.roll(2) == 0 { self.any(&absent) } else { self.any(&lists) }.to_owned();
+        match self.roll(4) {
+            0 => Ask { method: "DELETE", path: absent[self.roll(2)].to_owned(), ..Ask::default() },
+            1 => {
+                let patch = json!({"Operations": [{"op": "replace", "path": "active", "value": false}]});
+                Ask::json("PATCH", absent[0].to_owned(), &patch)
+            }
+            2 => Ask::json("POST", "/scim/v2/Users".to_owned(), &json!({"title": "without a name"})),
+            _ => Ask { method: "GET", path, ..Ask::default() },
+        }
     }
 
     fn write(&mut self) -> Step {
@@ -260,7 +281,7 @@ impl<'p> Transcript<'p> {
             return self.search();
         }
         let Planned { collection, form, .. } = self.hidden[self.dice.roll(self.hidden.len())].clone();
-        Step::Behind(match self.roll(5) {
+        Step::Behind(match self.roll(6) {
             // Under an id of its own: the asker may have taken the old one over by now.
             0 | 1 => {
                 let id = format!("b{}", self.roll(60));
@@ -268,6 +289,7 @@ impl<'p> Transcript<'p> {
                 Change::Put(Planned { collection, id, form })
             }
             2 => Change::Delete { collection, id: format!("b{}", self.roll(60)) },
+            5 => Change::User { name: format!("person{}", self.roll(9)), is_gone: self.roll(2) == 0 },
             3 => {
                 Change::Group { name: format!("secret{}", self.roll(9)), member: format!("user:x{}", self.roll(1_000)) }
             }

@@ -108,6 +108,13 @@ impl World {
                 let members: Vec<&str> = members.iter().map(String::as_str).collect();
                 self.tenant.group(name, &members);
             }
+            Hidden::User { name, is_anew } => {
+                self.put_user(name);
+                if *is_anew {
+                    self.delete_user(name);
+                    self.put_user(name);
+                }
+            }
             Hidden::Collection { name, text } => {
                 self.tenant.collection(
                     name,
@@ -119,6 +126,26 @@ impl World {
             Hidden::Search { query } => drop(self.root.found(query)),
             Hidden::Tenant { name, documents } => self.other_tenant(name, documents),
         }
+    }
+
+    /// Makes a user of the directory, or finds the one that is there, in a group of their own.
+    pub(crate) fn put_user(&self, name: &str) {
+        let admin = &self.tenant.admin;
+        admin.post("/scim/v2/Users", &json!({"userName": name, "title": "not for the asker"}));
+        let id = self.user_id(name).expect("the user is there");
+        admin.post("/scim/v2/Groups", &json!({"displayName": format!("of {name}"), "members": [{"value": id}]}));
+    }
+
+    pub(crate) fn delete_user(&self, name: &str) {
+        if let Some(id) = self.user_id(name) {
+            self.tenant.admin.delete(&format!("/scim/v2/Users/{id}")).expect(204);
+        }
+    }
+
+    fn user_id(&self, name: &str) -> Option<String> {
+        let search = json!({"filter": format!("userName eq \"{name}\"")});
+        let found = self.tenant.admin.post("/scim/v2/Users/.search", &search).expect(200).json();
+        found["Resources"][0]["id"].as_str().map(str::to_owned)
     }
 
     fn other_tenant(&self, name: &str, documents: &[Planned]) {

@@ -38,6 +38,17 @@ impl Example {
                 json(json!({"tests": "expect user:zoe !read collection/handbook/nothing"}))
             }
             ("POST", "/v1/policies:simulate") => json(json!({"name": "eng", "delete": true})),
+            ("POST", "/.search" | "/scim/v2/.search" | "/scim/v2/Users/.search" | "/scim/v2/Groups/.search") => {
+                json(json!({"count": 1}))
+            }
+            ("POST", "/scim/v2/Bulk") => json(json!({"Operations": []})),
+            ("POST", "/scim/v2/Users") => json(json!({"userName": "made"})),
+            ("POST", "/scim/v2/Groups") => json(json!({"displayName": "made"})),
+            ("PUT", "/scim/v2/Users/{id}") => json(json!({"userName": "kept"})),
+            ("PUT", "/scim/v2/Groups/{id}") => json(json!({"displayName": "kept"})),
+            ("PATCH", _) => json(json!({"Operations": [{"op": "add", "path": "externalId", "value": "x"}]})),
+            ("PUT", "/v1/attributes") => json(json!({"attributes": {}})),
+            ("PUT", "/v1/directory") => json(json!({"users": "any"})),
             ("POST", "/v1/tenants") => json(json!({"id": "made", "name": "Made"})),
             ("POST", "/v1/keys") => json(json!({
                 "tenant": "acme", "kind": "user", "name": "new", "subject": "user:new", "scopes": ["search"],
@@ -107,6 +118,10 @@ fn filled(template: &str, names: &BTreeMap<&'static str, String>) -> Option<Stri
                     _ if template.starts_with("/v1/quarantine/") => "quarantine document",
                     "keys" => "key",
                     "tenants" => "tenant",
+                    "Users" => "user",
+                    "Groups" => "directory_group",
+                    "Schemas" => "schema",
+                    "ResourceTypes" => "type",
                     "groups" => "group",
                     "members" => "member",
                     "collections" => "collection",
