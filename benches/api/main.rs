@@ -1,13 +1,15 @@
-//! Benchmarks through the API: a real server in this process, asked over HTTP with authentication and audit on.
+//! Benchmarks through the API: a real server in a process of its own, asked over HTTP with authentication and audit on.
 //!
-//! `cargo xtask bench api serving` and `cargo xtask bench api quality`; each module says what it measures and which arguments it takes.
+//! `cargo xtask bench api NAME`; each module says what it measures and which arguments it takes.
 
 mod client;
+mod process;
 mod quality;
 mod report;
 mod server;
 mod serving;
-mod workload;
+mod stress;
+mod timing;
 
 fn main() {
     // cargo adds `--bench`.
@@ -15,6 +17,8 @@ fn main() {
     match name.as_deref() {
         Some("serving") => serving::run(),
         Some("quality") => quality::run(),
-        _ => report::say("say which: `cargo xtask bench api serving` or `cargo xtask bench api quality --data FOLDER`"),
+        Some("stress") => stress::run(),
+        Some("timing") => timing::run(),
+        _ => report::say("say which: `cargo xtask bench api serving`, `quality --data FOLDER`, `stress` or `timing`"),
     }
 }

@@ -10,13 +10,13 @@ use std::{
     path::Path,
 };
 
+use ringfence_workload::Random;
 use serde_json::{Value, json};
 
 use crate::{
     client::Client,
     report::{argument, say},
     server::Server,
-    workload::Dice,
 };
 
 const GROUPS: usize = 12;
@@ -84,11 +84,7 @@ fn fill(server: &Server, tenant: &str, documents: &[Value], allow: impl Fn(&Valu
         body.push_str(&line.to_string());
         body.push('\n');
     }
-    let path = "/v1/collections/test/documents:batch";
-    let (status, answer) = client.send("POST", path, "application/x-ndjson", None, body.as_bytes());
-    let answer = String::from_utf8_lossy(&answer);
-    let bad = answer.lines().find(|line| !line.contains("\"status\":200"));
-    assert!(status == 200 && bad.is_none(), "{status} {bad:?}");
+    client.batch("test", &body);
     key
 }
 
@@ -126,17 +122,19 @@ fn ndcg(client: &mut Client, test: &Test, mode: &str) -> f64 {
 /// Random ACLs over a collection: each person's ranking must be that of a server which holds only what they may read.
 fn own_worlds(test: &Test, name: &str) {
     let groups: HashMap<String, Vec<String>> = {
-        let mut dice = Dice::new(11);
-        let pick = |dice: &mut Dice| (0..1 + dice.below(2)).map(|_| format!("group:g{}", dice.below(GROUPS))).collect();
-        test.documents.iter().map(|document| (document["_id"].to_string(), pick(&mut dice))).collect()
+        let mut random = Random::new(11);
+        let pick = |random: &mut Random| {
+            (0..1 + random.below(2)).map(|_| format!("group:g{}", random.below(GROUPS))).collect()
+        };
+        test.documents.iter().map(|document| (document["_id"].to_string(), pick(&mut random))).collect()
     };
     let allow = |document: &Value| groups[&document["_id"].to_string()].clone();
     let server = Server::start();
     let key = fill(&server, "all", &test.documents, allow);
-    let mut dice = Dice::new(12);
+    let mut random = Random::new(12);
     let (mut compared, mut different) = (0, 0);
     for person in 0..PEOPLE {
-        let own: Vec<String> = (0..=dice.below(5)).map(|_| format!("group:g{}", dice.below(GROUPS))).collect();
+        let own: Vec<String> = (0..=random.below(5)).map(|_| format!("group:g{}", random.below(GROUPS))).collect();
         let readable: Vec<Value> = test
             .documents
             .iter()

@@ -1,49 +1,68 @@
-//! A real server in this process: its own runtime, a random port, a temporary data directory.
+//! A server in a process of its own, so that memory and processor time are its alone: the built program, a random port, a temporary data directory, no rate limits.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, thread::JoinHandle};
+use std::{
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
 
-use ringfence::{app::App, clock::Clock, config::Config, entropy::Entropy, http};
-use secrecy::ExposeSecret;
-use serde_json::json;
-use tokio::{net::TcpListener, sync::oneshot};
+use serde_json::{Value, json};
 
-use crate::client::Client;
+use crate::{client::Client, process::Process, report::argument};
+
+/// What the benchmarks would run into, taken away.
+const NO_LIMITS: [(&str, &str); 6] = [
+    ("RINGFENCE_LIMITS__REQUESTS_PER_SECOND_KEY", "0"),
+    ("RINGFENCE_LIMITS__REQUESTS_PER_SECOND_USER", "0"),
+    ("RINGFENCE_LIMITS__REQUESTS_PER_SECOND_TENANT", "0"),
+    ("RINGFENCE_LIMITS__FAILED_AUTHENTICATIONS_PER_SECOND_ADDRESS", "0"),
+    ("RINGFENCE_LIMITS__CONNECTIONS_PER_ADDRESS", "4096"),
+    ("RINGFENCE_LIMITS__CONNECTIONS", "4096"),
+];
 
 /// A running server; dropped, it stops and its data goes.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     operator_key: String,
-    data: tempfile::TempDir,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    folder: tempfile::TempDir,
+    child: Child,
 }
 
 impl Server {
     pub(crate) fn start() -> Self {
-        let data = tempfile::tempdir().expect("a temporary directory");
-        let mut config = Config { data_dir: data.path().join("data"), ..Config::default() };
-        config.limits.requests_per_second_key = 0;
-        config.limits.requests_per_second_user = 0;
-        config.limits.requests_per_second_tenant = 0;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let (ready, started) = std::sync::mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(async move {
-                let (clock, entropy) = (Arc::new(Clock::System), Arc::new(Entropy::System));
-                let key = App::init(config.clone(), Arc::clone(&clock), Arc::clone(&entropy))
-                    .await
-                    .expect("a data directory");
-                let app = App::open(config, clock, entropy).await.expect("an app");
-                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-                let address = listener.local_addr().expect("an address");
-                ready.send((address, key.expose_secret().to_owned())).expect("the benchmark waits");
-                let stopped = http::run(app, listener, None, async { drop(stopped.await) }).await;
-                stopped.expect("the server ran until it was stopped");
-            });
-        });
-        let (address, operator_key) = started.recv().expect("the server starts");
-        Self { address, operator_key, data, stop: Some(stop), thread: Some(thread) }
+        Self::start_with(&NO_LIMITS)
+    }
+
+    /// A server with the limits that it has by itself, but for the number of requests a second.
+    pub(crate) fn start_with_own_limits() -> Self {
+        Self::start_with(&NO_LIMITS[..4])
+    }
+
+    fn start_with(settings: &[(&str, &str)]) -> Self {
+        // Beside the build, on a disk: a temporary directory may be in memory, where nothing is durable.
+        let place = argument("--work-dir", env!("CARGO_TARGET_TMPDIR").to_owned());
+        std::fs::create_dir_all(&place).expect("a folder for the data");
+        let folder = tempfile::tempdir_in(place).expect("a temporary directory");
+        let file = folder.path().join("ringfence.toml");
+        let made = program(&file)
+            .args(["init", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(folder.path().join("data"))
+            .output()
+            .expect("the program starts");
+        assert!(made.status.success(), "init: {}", String::from_utf8_lossy(&made.stderr));
+        let made: Value = serde_json::from_slice(&made.stdout).expect("JSON");
+        let operator_key = made["operator_key"].as_str().expect("a key").to_owned();
+
+        let mut command = program(&file);
+        command.arg("serve").envs(settings.iter().copied()).env("RINGFENCE_LOG__FILTER", "warn");
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("stdout was asked to be piped");
+        BufReader::new(stdout).read_line(&mut line).expect("the server says where it listens");
+        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("`{line}`: {error}"));
+        let address = ready["address"].as_str().and_then(|url| url.split("//").nth(1)).expect("an address");
+        Self { address: address.parse().expect("an address"), operator_key, folder, child }
     }
 
     /// A new tenant and a service key of it.
@@ -54,6 +73,11 @@ impl Server {
             "tenant": tenant, "kind": "service", "name": "bench", "subject": "service:bench", "scopes": scopes
         });
         operator.json("POST", "/v1/keys", &key)["key"].as_str().expect("a key").to_owned()
+    }
+
+    /// Its process.
+    pub(crate) fn process(&self) -> Process {
+        Process::new(self.child.id())
     }
 
     /// What lies in the data directory.
@@ -68,16 +92,27 @@ impl Server {
                 })
                 .sum()
         }
-        size(self.data.path()) >> 20
+        size(self.folder.path()) >> 20
     }
+}
+
+/// The program with nothing of this process's environment that would configure it.
+fn program(file: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringfence"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("RINGFENCE_") {
+            command.env_remove(&name);
+        }
+    }
+    command.args(["--json", "--config"]).arg(file);
+    command
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic of the server was printed where it happened.
-            let _ = thread.join();
-        }
+        let pid = rustix::process::Pid::from_child(&self.child);
+        // A server that died before was noticed by whoever asked it.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = self.child.wait();
     }
 }

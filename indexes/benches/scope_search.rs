@@ -7,7 +7,7 @@ mod workload;
 use std::{cell::LazyCell, hint::black_box};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use ringfence_indexes::{Engine, EngineOptions, Filter, Mode, Scope, SearchRequest, Selection, Timestamp};
+use ringfence_indexes::{Change, Engine, EngineOptions, Filter, Mode, Scope, SearchRequest, Selection, Timestamp};
 use workload::{DIMENSIONS, Query, Workload, collection, document, principal, subject, tenant};
 
 const NOW: Timestamp = Timestamp(1);
@@ -26,10 +26,20 @@ fn workload(chunks: usize) -> Workload {
 
 fn filled(engine: Engine, workload: &Workload) -> Engine {
     let engine = workload::engine(engine);
-    for (epoch, changes) in (2..).zip(workload.changes(BATCH)) {
+    for (epoch, changes) in (2..).zip(changes(workload, BATCH)) {
         engine.apply(&tenant(), epoch, changes).expect("documents can be put");
     }
     engine
+}
+
+/// One document per chunk, in lists of changes of this size.
+fn changes(workload: &Workload, batch: usize) -> Vec<Vec<Change>> {
+    let put = |(index, chunk): (usize, &workload::Chunk)| {
+        let allow = workload.acls[chunk.class].clone();
+        Change::PutDocument(document(index, &chunk.text, Some(chunk.vector.clone()), allow))
+    };
+    let all: Vec<Change> = workload.chunks.iter().enumerate().map(put).collect();
+    all.chunks(batch).map(<[Change]>::to_vec).collect()
 }
 
 fn search(scope: &Scope, query: &Query, mode: Mode) -> usize {
@@ -139,7 +149,7 @@ fn ingest(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(chunks as u64)).sample_size(10);
     for batch in [50, 500] {
         group.bench_function(format!("mixed classes, lists of {batch}"), |bencher| {
-            let setup = || (workload::engine(Engine::new()), workload.changes(batch));
+            let setup = || (workload::engine(Engine::new()), changes(&workload, batch));
             let write = |(engine, batches): (Engine, Vec<Vec<_>>)| {
                 for (epoch, changes) in (2..).zip(batches) {
                     engine.apply(&tenant(), epoch, changes).expect("documents can be put");
@@ -157,7 +167,7 @@ fn scopes(criterion: &mut Criterion) {
     let engine = workload::engine(Engine::new());
     let put = |index: usize| {
         let allow = [principal(&format!("group:g{:05}", index % 5_000)), principal(&format!("user:u{index}"))];
-        ringfence_indexes::Change::PutDocument(document(index, "words", None, allow.into()))
+        Change::PutDocument(document(index, "words", None, allow.into()))
     };
     engine.apply(&tenant(), 2, (0..10_000).map(put).collect()).expect("documents can be put");
     let groups = (0..1_000).map(|index| principal(&format!("group:g{:05}", index * 5))).collect();
@@ -216,7 +226,7 @@ fn singles(criterion: &mut Criterion) {
         let engine = workload::engine(Engine::new());
         let put = |(index, chunk): (usize, &workload::Chunk)| {
             let allow = [principal("group:all"), principal(&format!("user:x{index}"))].into();
-            ringfence_indexes::Change::PutDocument(document(index, &chunk.text, Some(chunk.vector.clone()), allow))
+            Change::PutDocument(document(index, &chunk.text, Some(chunk.vector.clone()), allow))
         };
         let changes: Vec<_> = workload.chunks.iter().enumerate().map(put).collect();
         for (epoch, changes) in (2..).zip(changes.chunks(BATCH)) {

@@ -2,6 +2,7 @@
 //!
 //! One command a line of [`USAGE`]. Each works from any folder of the checkout and leaves nothing behind but build output.
 
+mod bench;
 mod check;
 mod needs;
 mod process;
@@ -16,7 +17,7 @@ usage: cargo xtask <command>
   check                   what CI runs: format, lints, documentation, licences, then test
   test [filter]           install what the tests need, then run every test (or those whose name contains the filter)
   deep <name> [arg…]      the long form of the tests whose name contains <name> (optimised, RINGFENCE_DEEP=1)
-  bench [name] [arg…]     the benchmarks, or one of them; further arguments go to the benchmark
+  bench [name] [arg…]     the benchmarks, or one of them; further arguments go to the benchmark (benches/README.md)
   help                    this text";
 
 fn main() -> ExitCode {
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
         ["check"] => check::check(),
         ["test", filters @ ..] if filters.len() <= 1 => test::test(filters.first().copied()),
         ["deep", name, rest @ ..] if !name.starts_with('-') => test::deep(name, rest),
-        ["bench", rest @ ..] => test::bench(rest),
+        ["bench", rest @ ..] => bench::bench(rest),
         ["help" | "--help" | "-h"] => {
             process::say(USAGE);
             Ok(())

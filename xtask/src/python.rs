@@ -1,8 +1,12 @@
-//! Python packages that tests talk to, in an environment of their own below the target folder.
+//! Python packages that tests and benchmarks talk to, in environments of their own below the target folder.
 //!
 //! Every version is pinned, those that others bring along too: a test must not depend on the day.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{
     needs,
@@ -57,12 +61,7 @@ pub(crate) fn install_packages() -> Result<(), Failure> {
     if fs::read_to_string(&installed).is_ok_and(|before| before == list) {
         return Ok(());
     }
-    let venv = || process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-    if venv().is_err() {
-        // Debian keeps what `venv` needs in a package of its own.
-        needs::install(&["python3", "python3-venv"])?;
-        venv()?;
-    }
+    make_environment(&folder)?;
     let pip = |arguments: &[&str]| {
         let mut command = Command::new(python(&folder));
         command.args(["-m", "pip", "--disable-pip-version-check"]).args(arguments);
@@ -73,6 +72,18 @@ pub(crate) fn install_packages() -> Result<(), Failure> {
     fs::write(&installed, list).map_err(|error| format!("`{}`: {error}", installed.display()))
 }
 
-fn python(folder: &std::path::Path) -> PathBuf {
+/// Makes an empty environment in a folder.
+pub(crate) fn make_environment(folder: &Path) -> Result<(), Failure> {
+    let venv = || process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder));
+    if venv().is_err() {
+        // Debian keeps what `venv` needs in a package of its own.
+        needs::install(&["python3", "python3-venv"])?;
+        venv()?;
+    }
+    Ok(())
+}
+
+/// The interpreter of an environment.
+pub(crate) fn python(folder: &Path) -> PathBuf {
     folder.join("bin").join("python")
 }

@@ -1,10 +1,10 @@
-//! `cargo xtask test`, `deep` and `bench`.
+//! `cargo xtask test` and `deep`.
 
 use std::process::Command;
 
 use crate::{
     needs,
-    process::{self, Failure, cargo, run, run_watching},
+    process::{self, Failure, cargo, run_watching},
     python,
 };
 
@@ -26,43 +26,6 @@ pub(crate) fn deep(name: &str, rest: &[&str]) -> Result<(), Failure> {
     let mut command = cargo(&["test", "--locked", "--release", "--test", "it", "--", "--nocapture", name]);
     command.args(rest).env("RINGFENCE_DEEP", "1");
     count(&mut command)
-}
-
-/// The folders of benchmarks and their packages.
-const BENCHES: [(&str, &str); 3] =
-    [("benches", "ringfence"), ("indexes/benches", "ringfence-indexes"), ("ingest/benches", "ringfence-ingest")];
-
-/// The benchmarks, or the one that the first argument names; further arguments go to it.
-pub(crate) fn bench(arguments: &[&str]) -> Result<(), Failure> {
-    let all: Vec<(String, &str)> =
-        BENCHES.iter().flat_map(|(folder, package)| names(folder).into_iter().map(|name| (name, *package))).collect();
-    let (chosen, rest) = match arguments.split_first() {
-        Some((first, rest)) if !first.starts_with('-') => {
-            let chosen: Vec<_> = all.iter().filter(|(name, _)| name == first).cloned().collect();
-            if chosen.is_empty() {
-                let names: Vec<_> = all.iter().map(|(name, _)| name.as_str()).collect();
-                return Err(format!("no benchmark `{first}`; there are: {}", names.join(", ")));
-            }
-            (chosen, rest)
-        }
-        _ => (all, arguments),
-    };
-    for (name, package) in &chosen {
-        run(cargo(&["bench", "--locked", "--package", package, "--bench", name, "--"]).args(rest))?;
-    }
-    Ok(())
-}
-
-/// The benchmarks of a folder: a file each, or a folder with a `main.rs`.
-fn names(folder: &str) -> Vec<String> {
-    let entries = std::fs::read_dir(process::root().join(folder)).into_iter().flatten().flatten();
-    let name = |entry: std::fs::DirEntry| {
-        let name = entry.file_name().to_str()?.to_owned();
-        if entry.path().join("main.rs").is_file() { Some(name) } else { name.strip_suffix(".rs").map(str::to_owned) }
-    };
-    let mut names: Vec<String> = entries.filter_map(name).collect();
-    names.sort();
-    names
 }
 
 /// Runs a test command and closes with one line that a person or a program can rely on.

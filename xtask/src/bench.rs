@@ -1,0 +1,96 @@
+//! `cargo xtask bench`: the benchmarks, and the Python environment that measures what a user might pick instead.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    process::{self, Failure, cargo, run},
+    python,
+};
+
+/// The folders of benchmarks and their packages.
+const BENCHES: [(&str, &str); 3] =
+    [("benches", "ringfence"), ("indexes/benches", "ringfence-indexes"), ("ingest/benches", "ringfence-ingest")];
+
+/// What is measured beside us; each has its packages in `benches/peers/requirements-NAME.txt`.
+const PEERS: [&str; 4] = ["pgvector", "qdrant", "lancedb", "chroma"];
+
+/// The benchmarks, or the one that the first argument names; further arguments go to it.
+pub(crate) fn bench(arguments: &[&str]) -> Result<(), Failure> {
+    let all: Vec<(String, &str)> =
+        BENCHES.iter().flat_map(|(folder, package)| names(folder).into_iter().map(|name| (name, *package))).collect();
+    let (chosen, rest) = match arguments.split_first() {
+        Some((first, rest)) if !first.starts_with('-') => {
+            let chosen: Vec<_> = all.iter().filter(|(name, _)| name == first).cloned().collect();
+            if chosen.is_empty() {
+                let names: Vec<_> = all.iter().map(|(name, _)| name.as_str()).collect();
+                return Err(format!("no benchmark `{first}`; there are: {}", names.join(", ")));
+            }
+            (chosen, rest)
+        }
+        _ => (all, arguments),
+    };
+    let peers = if rest.contains(&"--peers") { Some(Peers::install()?) } else { None };
+    for (name, package) in &chosen {
+        let mut command = cargo(&["bench", "--locked", "--package", package, "--bench", name]);
+        // For trying a benchmark out: the profile of daily builds is there already.
+        let (dev, rest): (Vec<&str>, Vec<&str>) = rest.iter().partition(|argument| **argument == "--dev");
+        if !dev.is_empty() {
+            command.args(["--profile", "dev"]);
+        }
+        if let Some(peers) = &peers {
+            command.env("RINGFENCE_BENCH_PYTHON", &peers.python).env("RINGFENCE_BENCH_PEERS_MISSING", &peers.missing);
+        }
+        run(command.arg("--").args(rest))?;
+    }
+    Ok(())
+}
+
+/// The benchmarks of a folder: a file each, or a folder with a `main.rs`.
+fn names(folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(process::root().join(folder)).into_iter().flatten().flatten();
+    let name = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().to_str()?.to_owned();
+        if entry.path().join("main.rs").is_file() { Some(name) } else { name.strip_suffix(".rs").map(str::to_owned) }
+    };
+    let mut names: Vec<String> = entries.filter_map(name).collect();
+    names.sort();
+    names
+}
+
+/// A Python environment with what could be installed of the peers.
+struct Peers {
+    python: PathBuf,
+    /// `peer: reason`, a line each, of those that could not.
+    missing: String,
+}
+
+impl Peers {
+    /// Makes the environment below the target folder, or finds it there. A peer that cannot be installed is no failure.
+    fn install() -> Result<Self, Failure> {
+        let folder = process::target().join("bench-python");
+        let python = python::python(&folder);
+        if !python.is_file() {
+            python::make_environment(&folder)?;
+        }
+        let mut missing = String::new();
+        for peer in PEERS {
+            if let Err(failure) = run(&mut pip(&python, peer)) {
+                missing.push_str(&format!("{peer}: {failure}\n"));
+            }
+        }
+        Ok(Self { python, missing })
+    }
+}
+
+/// Wheels only: a package that would have to be compiled counts as one that cannot be had. What others bring along is pinned as well.
+fn pip(python: &Path, peer: &str) -> Command {
+    let folder = process::root().join("benches/peers");
+    let mut command = Command::new(python);
+    command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]);
+    command.arg("--constraint").arg(folder.join("constraints.txt"));
+    command.arg("--requirement").arg(folder.join(format!("requirements-{peer}.txt")));
+    command
+}
