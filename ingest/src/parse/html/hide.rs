@@ -50,6 +50,12 @@ pub(super) fn hides(tag: &Tag, rules: &Rules, on_background: bool) -> bool {
     !on_background && !sets_background(tag) && color.is_some_and(|color| color == "#ffffff")
 }
 
+/// Whether an inline style hides what it is on, by itself or as white on the white of a page.
+pub(crate) fn style_hides(style: &str) -> bool {
+    let is_white = color(style).is_some_and(|color| color == "#ffffff");
+    declares_hidden(style) || is_white && background(style).is_none()
+}
+
 /// Whether an element sets a background of its own.
 pub(super) fn sets_background(tag: &Tag) -> bool {
     attribute(tag, "bgcolor").is_some() || attribute(tag, "style").is_some_and(|style| background(style).is_some())

@@ -18,6 +18,8 @@ use crate::{
     prepare::PrepareError,
 };
 
+pub(crate) use self::hide::style_hides;
+
 /// The input is fed in pieces of this size, so that a bad tag is noticed before it is finished.
 const PIECE_BYTES: usize = 4096;
 /// The tokenizer compares each attribute with those before it; a tag may have so many separators and no more.

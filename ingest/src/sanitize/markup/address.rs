@@ -47,6 +47,10 @@ fn scheme(address: &str) -> Option<String> {
 fn has_payload(address: &str) -> bool {
     let template =
         ["{", "}", "%7b", "%7B", "[", "<", "$(", "PLACEHOLDER", "%5B"].iter().any(|mark| address.contains(mark));
+    if address.starts_with('#') {
+        // A place in the same document: nothing is sent anywhere, and headings are long.
+        return template;
+    }
     let Some(at) = address.find(['?', '#']) else { return template && address.contains("://") };
     let data = &address[at..];
     let long_value = data.split(['&', '=', '#', '?', ';']).any(|part| part.len() > 64);

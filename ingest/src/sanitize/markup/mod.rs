@@ -3,6 +3,7 @@
 //! An answer that repeats an image from a document makes the reader's browser fetch it, with whatever a model was talked into writing into its address (EchoLeak, CVE-2025-32711). Remote images are reduced to their alternative text, in every style and in code too; links keep their address only if it is plain.
 
 mod address;
+mod concealed;
 mod tags;
 
 use std::{collections::HashSet, ops::Range, sync::LazyLock};

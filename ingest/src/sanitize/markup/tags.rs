@@ -1,11 +1,11 @@
-//! Raw HTML tags in Markdown that load, run or submit.
+//! Raw HTML tags in Markdown that load, run, submit or conceal.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{address::is_local, remove};
-use crate::{draft::Edit, sanitize::code::InCode};
+use super::{address::is_local, concealed, remove};
+use crate::{draft::Edit, finding::FindingKind, sanitize::code::InCode};
 
 /// A tag is read with its quotes up to this length; beyond it ends at the next `>`.
 const TAG_BYTES: usize = 4096;
@@ -35,6 +35,11 @@ pub(super) fn detect(text: &str, code: &InCode, edits: &mut Vec<Edit>) {
         };
         let tag = &text[at..end];
         let shown = code.contains(at) || in_span(text, at, end);
+        if !shown && let Some(range) = concealed::element(text, at..end, &name, block_end) {
+            done = range.end;
+            edits.push(Edit::remove(range, FindingKind::HiddenText));
+            continue;
+        }
         let goes = match name.as_str() {
             // What loads a picture goes even where it is shown as code: a chunk may show half of the code.
             "img" | "image" => !whole || loads_remotely(tag),
