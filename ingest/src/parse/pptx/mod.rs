@@ -2,6 +2,7 @@
 //!
 //! Hidden slides, hidden shapes, what lies off the slide, text in the colour of its ground or too small to read, speaker notes, comments and alternative texts become findings.
 
+mod cells;
 pub(super) mod slide;
 mod theme;
 
@@ -205,6 +206,23 @@ mod tests {
             let parsed = show(&shape(PLACE, "", "seen"), &second, notes);
             assert_eq!((parsed.text.as_str(), parsed.findings.len()), ("# Slide 1\n\nseen", 1));
         }
+    }
+
+    #[test]
+    fn text_of_the_colour_of_its_cell_is_left_out() {
+        let white = "<a:solidFill><a:srgbClr val='FFFFFF'/></a:solidFill>";
+        let table = |style: &str, fill: &str| {
+            format!(
+                "<p:graphicFrame><a:graphic><a:graphicData><a:tbl><a:tblPr>{style}</a:tblPr><a:tr><a:tc><a:txBody><a:p><a:r><a:t>a</a:t></a:r></a:p></a:txBody></a:tc><a:tc><a:txBody><a:p><a:r><a:rPr>{white}</a:rPr><a:t>b</a:t></a:r></a:p></a:txBody><a:tcPr>{fill}</a:tcPr></a:tc></a:tr></a:tbl></a:graphicData></a:graphic></p:graphicFrame>"
+            )
+        };
+        let shown = |style: &str, fill: &str| show(&table(style, fill), "", "").text.contains('b');
+        let plain = "<a:tableStyleId>{2D5ABB26-0587-4C30-8999-92F81FD0307C}</a:tableStyleId>";
+        let styled = "<a:tableStyleId>{5C22544A-7EE6-4342-B048-85BDC9FD1C3A}</a:tableStyleId>";
+        let dark = "<a:solidFill><a:srgbClr val='000044'/></a:solidFill>";
+        assert!(!shown("", "") && !shown(plain, "") && !shown(plain, "<a:noFill/>") && !shown(styled, white));
+        assert!(shown(styled, "") && shown(plain, dark) && shown("", "<a:gradFill/>"));
+        assert_eq!(show(&table(plain, white), "", "").findings.len(), 1);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The walk through a slide.
 
 use super::{
-    Outline,
+    Outline, cells,
     theme::{Backdrop, Ground},
 };
 use crate::{
@@ -95,6 +95,9 @@ pub(super) struct Slide<'a> {
     shape: Shape,
     groups: usize,
     cells: Option<Vec<String>>,
+    /// What lies under each cell of the slide, and how many cells were opened.
+    cell_grounds: Vec<Option<Ground>>,
+    cell_count: usize,
     paragraph: String,
     look: Look,
     /// Where something was painted that is not the background.
@@ -117,6 +120,8 @@ impl<'a> Slide<'a> {
             shape: Shape::default(),
             groups: 0,
             cells: None,
+            cell_grounds: Vec::new(),
+            cell_count: 0,
             paragraph: String::new(),
             look: Look::default(),
             painted,
@@ -128,6 +133,7 @@ impl<'a> Slide<'a> {
 
     /// Walks through the slide.
     pub(super) fn run(mut self, part: &str) -> Result<Found, PrepareError> {
+        self.cell_grounds = cells::grounds(part, &self.backdrop)?;
         let mut reader = Reader::new(part);
         while let Some(piece) = reader.next()? {
             match piece {
@@ -155,7 +161,10 @@ impl<'a> Slide<'a> {
             Frame::Hidden => self.hidden += 1,
             Frame::Skipped => self.skipped += 1,
             Frame::Group => self.groups += 1,
-            Frame::Cell => self.cells.get_or_insert_default().push(String::new()),
+            Frame::Cell => {
+                self.cells.get_or_insert_default().push(String::new());
+                self.cell_count += 1;
+            }
             _ => {}
         }
         self.frames.push(frame);
@@ -296,8 +305,7 @@ impl<'a> Slide<'a> {
         if self.frames.last() != Some(&Frame::Text) || self.skipped > 0 || self.shape.is_number {
             return;
         }
-        let is_lost = self.cells.is_none()
-            && matches!((self.look.color, self.ground()), (Some(color), Ground::Color(ground)) if color.vanishes_on(ground));
+        let is_lost = matches!((self.look.color, self.ground()), (Some(color), Ground::Color(ground)) if color.vanishes_on(ground));
         if self.hidden > 0 || self.look.is_hidden || is_lost {
             self.writer.report_hidden(text);
         } else {
@@ -307,6 +315,10 @@ impl<'a> Slide<'a> {
 
     /// What the text of the open shape lies on: its fill, what was painted under it, the background.
     fn ground(&self) -> Ground {
+        let cell = self.cell_count.checked_sub(1).filter(|_| self.cells.is_some());
+        if let Some(fill) = cell.and_then(|cell| self.cell_grounds.get(cell).copied().flatten()) {
+            return fill;
+        }
         if let Some(fill) = self.shape.fill {
             return fill;
         }
