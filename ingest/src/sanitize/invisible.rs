@@ -65,9 +65,29 @@ fn scan_line(line: &str, offset: usize, edits: &mut Vec<Edit>) {
         if !is_needed(&characters, index, right_to_left) {
             let range = offset + at..offset + at + character.len_utf8();
             let kind = if is_bidi(*character) { FindingKind::BidiControl } else { FindingKind::InvisibleCharacters };
-            edits.push(Edit::remove(range, kind));
+            let replacement = if is_blank(*character) && stands_for_space(&characters, index) { " " } else { "" };
+            edits.push(Edit { range, kind, replacement });
         }
     }
+}
+
+/// Fillers that take the room of a letter: a reader sees a gap.
+const fn is_blank(character: char) -> bool {
+    matches!(character, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
+}
+
+/// In Korean a filler is a part of a syllable.
+const fn is_hangul(letter: char) -> bool {
+    matches!(letter, '\u{1100}'..='\u{11ff}' | '\u{3130}'..='\u{318f}' | '\u{ac00}'..='\u{d7ff}')
+}
+
+/// Whether letters stand on both sides, so that without a gap two words become one.
+fn stands_for_space(characters: &[(usize, char)], index: usize) -> bool {
+    let is_letter = |at: Option<usize>| {
+        at.and_then(|at| characters.get(at))
+            .is_some_and(|(_, letter)| letter.is_alphanumeric() && !is_invisible(*letter) && !is_hangul(*letter))
+    };
+    is_letter(index.checked_sub(1)) && is_letter(Some(index + 1))
 }
 
 /// Whether a character has no visible form of its own.

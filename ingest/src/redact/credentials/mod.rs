@@ -146,6 +146,16 @@ fn is_random(value: &str) -> bool {
     let lower = value.bytes().any(|byte| byte.is_ascii_lowercase());
     let code_like = value.contains("::") || value.contains('(') || value.matches('.').count() > 1 && digits == 0;
     let mixed = digits >= 2 && letters >= 2 || (marks >= 1 && digits >= 1 && upper && lower);
+    // A word with a number behind it is a name: `order-123456`.
+    let is_name = !upper
+        && value.rsplit_once(['-', '_']).is_some_and(|(word, number)| {
+            let digits = number.trim_start_matches('v');
+            word.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_' | b'2'))
+                && digits.bytes().all(|byte| byte.is_ascii_digit())
+        });
+    if is_name {
+        return false;
+    }
     let needed = if value.len() < 16 { 2.8 } else { 3.2 };
     mixed && !code_like && entropy(value) >= needed
 }

@@ -55,7 +55,9 @@ impl Lexicon {
             }
         }
         for mark in disguise::marks() {
-            merged.entry(mark).or_insert(Entry { whole: 0, stem: None, bounded: false }).whole |= DISGUISED;
+            // A short one stands in many a word.
+            let bounded = mark.len() <= 5;
+            merged.entry(mark).or_insert(Entry { whole: 0, stem: None, bounded }).whole |= DISGUISED;
         }
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)

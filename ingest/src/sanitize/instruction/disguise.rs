@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 /// Words that instructions cannot do without.
-const MARKS: [&str; 15] = [
+const MARKS: [&str; 22] = [
     "ignore",
     "instruction",
     "prompt",
@@ -21,6 +21,13 @@ const MARKS: [&str; 15] = [
     "password",
     "respond",
     "restriction",
+    "the",
+    "you",
+    "every",
+    "forward",
+    "print",
+    "when",
+    "conversation",
 ];
 
 /// The marks as rot13 and backwards, for the lexicon: where one is seen, a sentence is read in these ways too.

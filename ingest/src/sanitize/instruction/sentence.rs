@@ -199,7 +199,10 @@ const OPENINGS: [&str; 13] = [
 /// The end of a gap within a line that sets sentences apart: two spaces before a capital, or one before an opening.
 fn gap_end(line: &str, offset: usize) -> Option<usize> {
     let rest = &line[offset + 1..];
+    let next = rest.split(' ').next().unwrap_or_default();
+    // A word that mixes scripts is a word in disguise, and no beginning of another language.
     if rest.starts_with(is_other_script)
+        && !next.contains(|letter: char| letter.is_ascii_alphabetic())
         && line[..offset].ends_with(|last: char| last.is_ascii())
         && line[..offset].contains(' ')
     {
@@ -208,7 +211,9 @@ fn gap_end(line: &str, offset: usize) -> Option<usize> {
     if !rest.starts_with(|first: char| first.is_uppercase() || first == '<') {
         return None;
     }
-    let wide = line[..offset].ends_with(' ') && !rest.starts_with('<');
+    // Letters that are set apart have wide gaps between words.
+    let single = rest.chars().nth(1) == Some(' ');
+    let wide = line[..offset].ends_with(' ') && !rest.starts_with('<') && !single;
     let opening = || {
         let before = line[..offset].trim_end();
         let breaks =
