@@ -16,7 +16,11 @@ mod prepare;
 mod redact;
 mod sanitize;
 mod source;
+#[cfg(any(test, feature = "training"))]
+pub mod training;
 mod untrusted;
+
+use std::sync::LazyLock;
 
 pub use fault::Fault;
 pub use finding::{Action, Finding, FindingKind};
@@ -31,11 +35,13 @@ pub use prepare::{
 pub use redact::{Redacted, RedactionCount, RedactionKind, redact};
 pub use untrusted::UntrustedText;
 
-/// The version of the sanitiser's and the redactor's rules, which a store keeps beside each document: a newer version may judge differently.
-pub const RULES_VERSION: &str = "1";
+/// The version of the rules of the sanitiser and the redactor.
+pub const RULES_VERSION: &str = "2";
 
-/// The version of everything that decides what of a document is served, as one word: what a store keeps beside each document, and what answers show.
+/// The version of everything that judges a document, rules and model: `rules-2+model-1f2e3d4c`. A store keeps it beside each document, because another version may judge differently.
 #[must_use]
 pub fn sanitizer_version() -> String {
-    format!("rules-{RULES_VERSION}")
+    static VERSION: LazyLock<String> =
+        LazyLock::new(|| format!("rules-{RULES_VERSION}+model-{}", sanitize::instruction::model::shipped_digest()));
+    VERSION.clone()
 }

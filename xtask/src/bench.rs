@@ -10,22 +10,39 @@ use crate::{
     python,
 };
 
-/// The folders of benchmarks and their packages.
-const BENCHES: [(&str, &str); 3] =
-    [("benches", "ringfence"), ("indexes/benches", "ringfence-indexes"), ("ingest/benches", "ringfence-ingest")];
+/// A folder of benchmarks, its package, and what the package is built with.
+type Benches = (&'static str, &'static str, &'static [&'static str]);
+
+/// The folders of benchmarks.
+const BENCHES: [Benches; 3] = [
+    ("benches", "ringfence", &[]),
+    ("indexes/benches", "ringfence-indexes", &[]),
+    ("ingest/benches", "ringfence-ingest", TRAINING),
+];
+
+/// What trains and measures the model of the sanitiser.
+const TRAINING: &[&str] = &["--features", "training"];
+
+/// Trains the model of the sanitiser; the work is done by an example of `ringfence-ingest`, which sees its insides.
+pub(crate) fn train_sanitizer(arguments: &[&str]) -> Result<(), Failure> {
+    let mut command = cargo(&["run", "--locked", "--release", "--package", "ringfence-ingest"]);
+    run(command.args(TRAINING).args(["--example", "train_sanitizer", "--"]).args(arguments))
+}
 
 /// What is measured beside us; each has its packages in `benches/peers/requirements-NAME.txt`.
 const PEERS: [&str; 4] = ["pgvector", "qdrant", "lancedb", "chroma"];
 
 /// The benchmarks, or the one that the first argument names; further arguments go to it.
 pub(crate) fn bench(arguments: &[&str]) -> Result<(), Failure> {
-    let all: Vec<(String, &str)> =
-        BENCHES.iter().flat_map(|(folder, package)| names(folder).into_iter().map(|name| (name, *package))).collect();
+    let named = |(folder, package, built_with): &Benches| {
+        names(folder).into_iter().map(|name| (name, *package, *built_with)).collect::<Vec<_>>()
+    };
+    let all: Vec<(String, &str, &[&str])> = BENCHES.iter().flat_map(named).collect();
     let (chosen, rest) = match arguments.split_first() {
         Some((first, rest)) if !first.starts_with('-') => {
-            let chosen: Vec<_> = all.iter().filter(|(name, _)| name == first).cloned().collect();
+            let chosen: Vec<_> = all.iter().filter(|(name, ..)| name == first).cloned().collect();
             if chosen.is_empty() {
-                let names: Vec<_> = all.iter().map(|(name, _)| name.as_str()).collect();
+                let names: Vec<_> = all.iter().map(|(name, ..)| name.as_str()).collect();
                 return Err(format!("no benchmark `{first}`; there are: {}", names.join(", ")));
             }
             (chosen, rest)
@@ -33,8 +50,9 @@ pub(crate) fn bench(arguments: &[&str]) -> Result<(), Failure> {
         _ => (all, arguments),
     };
     let peers = if rest.contains(&"--peers") { Some(Peers::install()?) } else { None };
-    for (name, package) in &chosen {
-        let mut command = cargo(&["bench", "--locked", "--package", package, "--bench", name]);
+    for (name, package, built_with) in &chosen {
+        let mut command = cargo(&["bench", "--locked", "--package", package]);
+        command.args(*built_with).args(["--bench", name]);
         // For trying a benchmark out: the profile of daily builds is there already.
         let (dev, rest): (Vec<&str>, Vec<&str>) = rest.iter().partition(|argument| **argument == "--dev");
         if !dev.is_empty() {

@@ -9,6 +9,8 @@ use crate::{
 pub(crate) fn check() -> Result<(), Failure> {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     run(&mut cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    let training = ["clippy", "--locked", "--package", "ringfence-ingest", "--features", "training", "--all-targets"];
+    run(cargo(&training).args(["--", "-D", "warnings"]))?;
     run(cargo(&["doc", "--locked", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     deny()?;
     test::test(None)

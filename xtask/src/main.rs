@@ -18,6 +18,7 @@ usage: cargo xtask <command>
   test [filter]           install what the tests need, then run every test (or those whose name contains the filter)
   deep <name> [arg…]      the long form of the tests whose name contains <name> (optimised, RINGFENCE_DEEP=1)
   bench [name] [arg…]     the benchmarks, or one of them; further arguments go to the benchmark (benches/README.md)
+  train-sanitizer         train the model of the sanitiser from the committed data; --check compares only
   help                    this text";
 
 fn main() -> ExitCode {
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         ["test", filters @ ..] if filters.len() <= 1 => test::test(filters.first().copied()),
         ["deep", name, rest @ ..] if !name.starts_with('-') => test::deep(name, rest),
         ["bench", rest @ ..] => bench::bench(rest),
+        ["train-sanitizer", rest @ ..] => bench::train_sanitizer(rest),
         ["help" | "--help" | "-h"] => {
             process::say(USAGE);
             Ok(())

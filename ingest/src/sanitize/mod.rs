@@ -6,7 +6,7 @@ mod code;
 mod comment;
 mod control;
 mod fold;
-mod instruction;
+pub(crate) mod instruction;
 mod invisible;
 mod markup;
 
@@ -16,6 +16,7 @@ use crate::{
     draft::{Draft, Edit, tidy},
     finding::{Action, Finding, FindingKind},
     prepare::SanitizePolicy,
+    sanitize::instruction::Judges,
 };
 
 /// Rounds until the text has settled; nested tokens need one a level, and honest text needs none.
@@ -40,15 +41,21 @@ type Detector = fn(&str) -> Vec<Edit>;
 const UNCOVERING: [Detector; 2] = [invisible::detect, comment::detect];
 /// Detectors whose findings are taken out whatever the policy.
 const GUARANTEES: [Detector; 2] = [control::detect, markup::detect];
-/// The detector of text that speaks to the machine: the policy decides. It sees what the guarantees are about to take out, which is evidence.
-const INSTRUCTIONS: Detector = instruction::detect;
-
 /// Sanitises a text under a policy. Idempotent: a sanitised text comes through as it is.
 pub(crate) fn sanitize(draft: Draft, policy: SanitizePolicy) -> Result<Sanitized, SanitizerFailed> {
-    catch_unwind(AssertUnwindSafe(|| run(draft, policy))).unwrap_or(Err(SanitizerFailed))
+    sanitize_with(draft, policy, Judges::shipped())
 }
 
-fn run(mut draft: Draft, policy: SanitizePolicy) -> Result<Sanitized, SanitizerFailed> {
+/// Sanitises a text with judges of one's own: for training and measuring.
+pub(crate) fn sanitize_with(
+    draft: Draft,
+    policy: SanitizePolicy,
+    judges: Judges<'_>,
+) -> Result<Sanitized, SanitizerFailed> {
+    catch_unwind(AssertUnwindSafe(|| run(draft, policy, judges))).unwrap_or(Err(SanitizerFailed))
+}
+
+fn run(mut draft: Draft, policy: SanitizePolicy, judges: Judges<'_>) -> Result<Sanitized, SanitizerFailed> {
     let mut findings = Vec::new();
     let instructions = match policy {
         SanitizePolicy::Strip => Action::Stripped,
@@ -62,7 +69,8 @@ fn run(mut draft: Draft, policy: SanitizePolicy) -> Result<Sanitized, SanitizerF
             changed |= take(&mut draft, edits, Action::Stripped, &mut findings);
         }
         let mut edits: Vec<Edit> = GUARANTEES.iter().flat_map(|detector| detector(draft.text())).collect();
-        let found = tidy(INSTRUCTIONS(draft.text()));
+        // What speaks to the machine: the policy decides. The detector sees what the guarantees are about to take out, which is evidence.
+        let found = tidy(instruction::detect(draft.text(), judges));
         report(&draft, &edits, Action::Stripped, &mut findings);
         report(&draft, &found, instructions, &mut findings);
         if policy == SanitizePolicy::Strip {

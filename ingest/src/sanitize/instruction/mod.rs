@@ -8,6 +8,7 @@ mod encoded;
 mod fold;
 mod foreign;
 mod lexicon;
+pub(crate) mod model;
 mod prelude;
 mod rules;
 mod score;
@@ -16,13 +17,21 @@ mod verdict;
 
 use crate::{blocks::code_ranges, draft::Edit, finding::FindingKind, sanitize::code::InCode};
 
+pub(crate) use self::verdict::Judges;
 use self::verdict::Verdict;
 
+impl Judges<'static> {
+    /// The rules and the model that ships.
+    pub(crate) fn shipped() -> Self {
+        Self { rules: true, model: Some(&model::SHIPPED) }
+    }
+}
+
 /// Proposes the removal of sentences that speak to a machine.
-pub(crate) fn detect(text: &str) -> Vec<Edit> {
+pub(crate) fn detect(text: &str, judges: Judges<'_>) -> Vec<Edit> {
     let code = InCode::new(code_ranges(text));
     let sentences = sentence::sentences(text, &code);
-    let verdicts = verdict::judge(text, &sentences);
+    let verdicts = verdict::judge(text, &sentences, judges);
     let mut edits: Vec<Edit> = Vec::new();
     let mut beside = false;
     for (sentence, verdict) in sentences.iter().zip(&verdicts) {
@@ -49,6 +58,14 @@ pub(crate) fn detect(text: &str) -> Vec<Edit> {
     edits
 }
 
+/// Shows a sink what a model sees of a text, and returns the sentences in order.
+#[cfg(any(test, feature = "training"))]
+pub(crate) fn observe(text: &str, sink: &mut impl model::features::Sink) -> Vec<std::ops::Range<usize>> {
+    let sentences = sentence::sentences(text, &InCode::new(code_ranges(text)));
+    verdict::observe(text, &sentences, sink);
+    sentences.into_iter().map(|sentence| sentence.range).collect()
+}
+
 /// A sentence within a line takes the space behind it along, so that no two are left.
 fn with_space(text: &str, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
     let space = text[range.end..].starts_with(' ');
@@ -57,12 +74,12 @@ fn with_space(text: &str, range: std::ops::Range<usize>) -> std::ops::Range<usiz
 
 #[cfg(test)]
 mod tests {
-    use super::detect;
+    use super::{Judges, detect};
     use crate::draft::{Draft, tidy};
 
     fn check(text: &str, expected: &str) {
         let mut draft = Draft::new(text.to_owned());
-        draft.apply(&tidy(detect(text)));
+        draft.apply(&tidy(detect(text, Judges::shipped())));
         assert_eq!(draft.text(), expected, "{text:?}");
     }
 

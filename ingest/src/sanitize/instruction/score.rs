@@ -25,6 +25,8 @@ pub(super) struct Score {
     pub(super) announces: bool,
     /// Whether it speaks about attacks, prompts or models, as documentation does.
     pub(super) about: bool,
+    /// The strongest rule of each family.
+    pub(super) families: [u16; FAMILIES],
 }
 
 /// Scores the cues of a sentence; `union` is the union of their classes.
@@ -49,6 +51,7 @@ pub(super) fn score(cues: &[Cue], union: Classes) -> Score {
         overrides: of(Family::Override).max(of(Family::Role)) >= of(Family::Steer).max(of(Family::Leak)).max(5),
         announces: announcing >= 4,
         about: union & ABOUT != 0,
+        families: best,
     }
 }
 

@@ -7,6 +7,11 @@ use crate::sanitize::instruction::{
     disguise, encoded,
     fold::fold_into,
     foreign::{Tongue, is_english, tongue},
+    model::{
+        Margins, Model,
+        context::{self, Glance},
+        features::{self, Sink},
+    },
     prelude::{
         ASK, CALL, Classes, DECODE, DISGUISED, EXACTLY, IGNORE, PRETEND, PRINT, PUT, REPLY, REVEAL, SECRET, SEND,
         START, USER, VERB, WHAT, YOU, YOUR,
@@ -36,7 +41,7 @@ pub(super) enum Verdict {
 
 /// What is known of a sentence.
 #[derive(Clone, Copy, Default)]
-struct Look {
+pub(super) struct Look {
     score: Score,
     union: Classes,
     /// Begins as a command does.
@@ -49,15 +54,45 @@ struct Look {
     disguised: bool,
     /// Letters beyond ASCII.
     accents: usize,
+    /// In another language than the document.
+    foreign: bool,
+    /// Says enough for the model to judge it by itself.
+    says_enough: bool,
+    /// The model takes it for an instruction.
+    likely: bool,
+    /// The model takes it for one beside an instruction.
+    likely_beside: bool,
+    /// The model is sure that it is none.
+    unlikely: bool,
+}
+
+/// Who judges: the rules, a model, or both.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judges<'a> {
+    pub(crate) rules: bool,
+    pub(crate) model: Option<&'a Model>,
 }
 
 /// Judges every sentence of a text.
-pub(super) fn judge(text: &str, sentences: &[Sentence]) -> Vec<Verdict> {
-    let mut looks = look(text, sentences);
-    add_foreign(text, sentences, &mut looks);
+pub(super) fn judge(text: &str, sentences: &[Sentence], judges: Judges<'_>) -> Vec<Verdict> {
+    let (mut looks, margins) = match judges.model {
+        Some(model) => {
+            let mut margins = Margins::new(model);
+            let looks = observe(text, sentences, &mut margins);
+            (looks, margins.finish())
+        }
+        None => (observe(text, sentences, &mut ()), Vec::new()),
+    };
+    if let Some(model) = judges.model {
+        for (look, margin) in looks.iter_mut().zip(margins) {
+            look.likely = look.says_enough && margin >= model.lines.seed;
+            look.likely_beside = look.says_enough && margin >= model.lines.beside;
+            look.unlikely = margin < model.lines.veto;
+        }
+    }
     let needed = needed(sentences, &looks);
-    let mut verdicts: Vec<Verdict> =
-        looks.iter().zip(sentences).map(|(look, sentence)| verdict(look, sentence, needed)).collect();
+    let verdict = |(look, sentence): (&Look, &Sentence)| verdict(look, judges.rules && is_seed(look, sentence, needed));
+    let mut verdicts: Vec<Verdict> = looks.iter().zip(sentences).map(verdict).collect();
     for run in encoded::decoded(text).iter().filter(|run| instructs(&run.text)) {
         mark(sentences, &run.range, &looks, &mut verdicts);
     }
@@ -68,8 +103,43 @@ pub(super) fn judge(text: &str, sentences: &[Sentence]) -> Vec<Verdict> {
     verdicts
 }
 
-fn verdict(look: &Look, sentence: &Sentence, needed: u16) -> Verdict {
-    if !is_seed(look, sentence, needed) {
+/// Shows a sink everything that a model sees of a text, and returns what the rules see.
+pub(super) fn observe(text: &str, sentences: &[Sentence], sink: &mut impl Sink) -> Vec<Look> {
+    let mut words = Words::default();
+    let mut looks = look(text, sentences, sink, &mut words);
+    add_foreign(text, sentences, &mut looks);
+    if !words.ends.is_empty() {
+        let mut start = 0;
+        let glance = |(((look, sentence), end), english): (((&Look, &Sentence), &u32), &u32)| Glance {
+            points: look.score.points,
+            begins: look.begins,
+            speaks: look.union & (YOU | YOUR) != 0,
+            about: look.score.about,
+            foreign: look.foreign,
+            in_code: sentence.in_code,
+            asks: text[sentence.range.clone()].ends_with(['?', '？', '؟']),
+            paragraph: sentence.paragraph,
+            english: *english,
+            words: (std::mem::replace(&mut start, *end), *end),
+        };
+        let glances: Vec<Glance> =
+            looks.iter().zip(sentences).zip(&words.ends).zip(&words.english).map(glance).collect();
+        context::add(&glances, &words.hashes, sink);
+    }
+    looks
+}
+
+/// The hashes of the words of a text, and where each sentence's end.
+#[derive(Default)]
+struct Words {
+    hashes: Vec<u32>,
+    ends: Vec<u32>,
+    /// How many of each sentence's words only English has.
+    english: Vec<u32>,
+}
+
+fn verdict(look: &Look, by_rule: bool) -> Verdict {
+    if !(by_rule && !look.unlikely || look.likely) {
         Verdict::Stays
     } else if look.disguised {
         Verdict::Encoded
@@ -88,7 +158,7 @@ fn is_seed(look: &Look, sentence: &Sentence, needed: u16) -> bool {
 /// Whether a decoded text has an instruction in it.
 fn instructs(decoded: &str) -> bool {
     let sentences = super::sentence::sentences(decoded, &crate::sanitize::code::InCode::new(Vec::new()));
-    look(decoded, &sentences).iter().any(|look| look.score.points >= NEEDED - 2)
+    look(decoded, &sentences, &mut (), &mut Words::default()).iter().any(|look| look.score.points >= NEEDED - 2)
 }
 
 /// Marks what an encoded instruction stands in, and the sentence before it that has it decoded.
@@ -106,18 +176,26 @@ fn mark(sentences: &[Sentence], run: &Range<usize>, looks: &[Look], verdicts: &m
     }
 }
 
-fn look(text: &str, sentences: &[Sentence]) -> Vec<Look> {
+fn look<S: Sink>(text: &str, sentences: &[Sentence], sink: &mut S, words: &mut Words) -> Vec<Look> {
     let mut folded = String::new();
     let mut cues: Vec<Cue> = Vec::new();
     let look = |sentence: &Sentence| {
         let own = &text[sentence.range.clone()];
         fold_into(own, &mut folded);
         let mut look = look_at(own, &folded, &mut cues);
+        if S::SEES {
+            let before = words.hashes.len();
+            words.english.push(features::grams(&folded, sink, &mut words.hashes));
+            features::cues(&cues, look.union, &look.score, sink);
+            look.says_enough = features::shape(own, words.hashes.len() - before, sentence.in_code, sink);
+            words.ends.push(u32::try_from(words.hashes.len()).unwrap_or(u32::MAX));
+            sink.end_sentence();
+        }
         if look.score.points < NEEDED {
             for reading in disguise::readings(own, &folded, look.union & DISGUISED != 0) {
                 let meant = look_at(own, &reading, &mut cues);
                 if meant.score.points >= NEEDED - 1 && meant.score.points > look.score.points {
-                    look = Look { disguised: true, ..meant };
+                    look = Look { disguised: true, says_enough: look.says_enough, ..meant };
                 }
             }
             if look.disguised {
@@ -146,7 +224,7 @@ fn look_at(own: &str, folded: &str, cues: &mut Vec<Cue>) -> Look {
             && first.classes & (VERB | REPLY | PRINT | REVEAL | PUT | SEND | CALL) != 0
     });
     let speaks = union & (YOU | YOUR | ASK | EXACTLY) != 0;
-    Look { score: score(cues, union), union, begins, commands: begins || speaks, opens, disguised: false, accents }
+    Look { score: score(cues, union), union, begins, commands: begins || speaks, opens, accents, ..Look::default() }
 }
 
 /// Gives points to sentences in another language than their document that may be requests.
@@ -155,7 +233,7 @@ fn add_foreign(text: &str, sentences: &[Sentence], looks: &mut [Look]) {
         [YOU | YOUR, ASK | VERB, WHAT, SECRET, REPLY | REVEAL | PRINT, IGNORE, PRETEND, USER];
     let requests = |look: &Look| REQUESTS.iter().filter(|classes| look.union & **classes != 0).count();
     let may_ask = |look: &Look| look.accents >= 2 && (requests(look) >= 1 || look.score.points >= 3);
-    if !looks.iter().any(may_ask) {
+    if !looks.iter().any(|look| look.accents >= 2) {
         return;
     }
     let mut folded = String::new();
@@ -175,7 +253,8 @@ fn add_foreign(text: &str, sentences: &[Sentence], looks: &mut [Look]) {
         return;
     }
     for (look, tongue) in looks.iter_mut().zip(tongues) {
-        if matches!(tongue, Tongue::Latin | Tongue::Script) && may_ask(look) {
+        look.foreign = matches!(tongue, Tongue::Latin | Tongue::Script);
+        if look.foreign && may_ask(look) {
             let signs = u16::try_from(requests(look)).unwrap_or(u16::MAX);
             look.score.points += FOREIGN_POINTS + signs;
         }
@@ -206,6 +285,7 @@ fn grow(sentences: &[Sentence], looks: &[Look], verdicts: &mut [Verdict]) {
             let near = sentences[next].paragraph == sentences[last].paragraph
                 || (looks[last].opens && sentences[next].paragraph == sentences[last].paragraph + 1);
             let belongs = looks[next].score.points >= NEEDED_BESIDE
+                || looks[next].likely_beside
                 || looks[last].opens
                 || sentences[last].goes_on
                 || (open && looks[next].commands);
@@ -226,7 +306,9 @@ fn grow(sentences: &[Sentence], looks: &[Look], verdicts: &mut [Verdict]) {
             let points = looks[before].score.points;
             let short_command = looks[before].begins && sentences[before].range.len() <= SHORT_COMMAND_BYTES;
             let leads = match apart {
-                0 => points > NEEDED_BESIDE || short_command || sentences[before].goes_on,
+                0 => {
+                    points > NEEDED_BESIDE || looks[before].likely_beside || short_command || sentences[before].goes_on
+                }
                 1 => points > NEEDED_BESIDE + 1,
                 _ => false,
             };
