@@ -1,4 +1,4 @@
-//! A server in a process of its own, so that memory and processor time are its alone: the built program, a random port, a temporary data directory, no rate limits.
+//! A server in a process of its own, so that memory and processor time are its alone: the built program, a random port, a temporary data directory, no rate limits. `--server PROGRAM` measures another build.
 
 use std::{
     io::{BufRead, BufReader},
@@ -98,7 +98,7 @@ impl Server {
 
 /// The program with nothing of this process's environment that would configure it.
 fn program(file: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ringfence"));
+    let mut command = Command::new(argument("--server", env!("CARGO_BIN_EXE_ringfence").to_owned()));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("RINGFENCE_") {
             command.env_remove(&name);

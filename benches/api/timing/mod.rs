@@ -2,7 +2,7 @@
 //!
 //! Every case has a first side, where nothing is hidden or known, and a second. Both are sent over one connection, in random order within each pair, each time another document, word or key. Two controls are measured with them: the same request on both sides, which must not differ, and the same with 5 µs of spinning on the second side, which must be found.
 //!
-//! `cargo xtask bench api timing [--samples 20000] [--out FOLDER]`; the samples are for each side.
+//! `cargo xtask bench api timing [--samples 20000] [--hidden 10000] [--out FOLDER]`; the samples are for each side, and so many neighbours or classes are hidden.
 
 mod statistics;
 mod world;
@@ -141,8 +141,8 @@ fn cases(server: &Server, world: &World) -> Vec<Case> {
             expected: Expected::Planted,
         },
         plain("control: two tenants alike", asked(&world.empty), asked(&world.twin)),
-        plain("0, 10,000 hidden neighbours", asked(&world.empty), asked(&world.neighbours)),
-        plain("0, 10,000 hidden classes", asked(&world.empty), asked(&world.classes)),
+        plain("none, many hidden neighbours", asked(&world.empty), asked(&world.neighbours)),
+        plain("none, many hidden classes", asked(&world.empty), asked(&world.classes)),
         plain(
             "document: missing id, forbidden id",
             Side::new(404, documents(server, &world.probes, 'm')),

@@ -3,15 +3,13 @@
 use ringfence_workload::{Options, Random, Workload};
 use serde_json::json;
 
-use crate::{client::Client, server::Server};
+use crate::{client::Client, report::argument, server::Server};
 
 pub(super) const COLLECTION: &str = "c";
 pub(super) const PERSON: &str = "user:alice; group:open";
 const DIMENSIONS: usize = 384;
 /// What the one who asks may read.
 const VISIBLE: usize = 500;
-/// Neighbours that they may not.
-const HIDDEN: usize = 10_000;
 /// Documents and words for the cases inside one tenant.
 pub(super) const PROBES: usize = 512;
 const BATCH_LINES: usize = 2_000;
@@ -38,8 +36,9 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(server: &Server) -> Self {
+        let hidden = argument("--hidden", 10_000_usize).max(PROBES);
         let options = Options {
-            chunks: VISIBLE + HIDDEN,
+            chunks: VISIBLE + hidden,
             dimensions: DIMENSIONS,
             tenants: 1,
             queries_per_bucket: 64,
@@ -79,7 +78,7 @@ fn tenant(server: &Server, name: &str, workload: &Workload, hidden: Option<Reade
     };
     let mut lines: Vec<String> = (0..VISIBLE).map(|number| row(number, vec!["group:open".to_owned()])).collect();
     if let Some(readers) = hidden {
-        lines.extend((0..HIDDEN).map(|number| row(VISIBLE + number, readers(number))));
+        lines.extend((0..workload.chunks.len() - VISIBLE).map(|number| row(VISIBLE + number, readers(number))));
     }
     fill(server, &tenant, &lines);
     tenant
