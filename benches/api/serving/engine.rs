@@ -151,7 +151,13 @@ fn collection_id() -> CollectionId {
 fn collection(task: &Task) -> Change {
     let everyone = BTreeSet::from([Principal::everyone()]);
     let vectors = VectorSource::Client { dimensions: task.workload.options.dimensions };
-    Change::PutCollection(Collection { id: collection_id(), readers: everyone.clone(), writers: everyone, vectors })
+    Change::PutCollection(Collection {
+        id: collection_id(),
+        readers: everyone.clone(),
+        writers: everyone,
+        vectors,
+        trust: "untrusted",
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark prepares its own passages")]
