@@ -86,13 +86,19 @@ fn read(value: &Value, parse: fn(&str) -> Result<Principal, InvalidName>) -> Res
             _ => return Err(fault(&pointer, AclProblem::UnknownField)),
         }
     }
-    if acl.allow.len() + acl.deny.len() > PRINCIPALS_MAX {
+    if !is_within_limits(&acl) {
         return Err(fault("", AclProblem::TooMany(PRINCIPALS_MAX)));
     }
     if acl.not_before.zip(acl.expires_at).is_some_and(|(start, end)| end <= start) {
         return Err(fault("/expires_at", AclProblem::EmptyWindow));
     }
     Ok(acl)
+}
+
+/// Whether an ACL has as few entries as one may have.
+#[must_use]
+pub fn is_within_limits(acl: &Acl) -> bool {
+    acl.allow.len() + acl.deny.len() <= PRINCIPALS_MAX && acl.require.len() <= REQUIREMENTS_MAX
 }
 
 /// Writes an ACL in its JSON form; absent parts are left out, except `allow` and `deny`.

@@ -6,6 +6,7 @@ mod apply;
 mod directory;
 mod document;
 mod effect;
+mod folder;
 mod group;
 mod policy;
 mod record;
@@ -26,8 +27,8 @@ use ringfence_indexes::Engine;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 pub use self::write::{
-    Cause, CommitError, Committed, DocumentBody, DocumentWrite, Expected, Outcome, PolicyWrite, ReworkWrite, Write,
-    WriteRequest,
+    Cause, CommitError, Committed, DocumentBody, DocumentWrite, Expected, FOLDER_DEPTH_MAX, Outcome, PolicyWrite,
+    ReworkWrite, Write, WriteRequest,
 };
 use self::{effect::Derived, group::Groups, worker::Worker};
 use crate::{

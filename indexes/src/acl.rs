@@ -70,6 +70,24 @@ impl Acl {
         !self.denies(principals) && self.requires_no_more_than(attributes) && self.is_open_at(now)
     }
 
+    /// What an ACL means in a folder: restrictions add up, and who is granted is the folder's where it does not say so itself.
+    ///
+    /// So whoever is denied in a folder is denied in all that lies in it, and a grant further down never widens what a folder demands.
+    #[must_use]
+    pub fn under(&self, folder: &Self) -> Self {
+        let allow = if self.allow.is_empty() { &folder.allow } else { &self.allow };
+        let combined = Self {
+            allow: allow.clone(),
+            deny: self.deny.union(&folder.deny).cloned().collect(),
+            require: self.require.union(&folder.require).cloned().collect(),
+            not_before: self.not_before.max(folder.not_before),
+            expires_at: [self.expires_at, folder.expires_at].into_iter().flatten().min(),
+        };
+        let is_never_open = combined.not_before.zip(combined.expires_at).is_some_and(|(start, end)| end <= start);
+        // Windows that do not meet let nobody in, and an ACL has no other way of saying so.
+        if is_never_open { Self::default() } else { combined }
+    }
+
     /// Whether an entry of `deny` matches.
     fn denies(&self, principals: &BTreeSet<Principal>) -> bool {
         let by_name = |principal: &Principal| principal.has_generation() && self.deny.contains(&principal.name());

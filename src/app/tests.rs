@@ -32,6 +32,7 @@ fn document(app: &App, number: usize) -> DocumentWrite {
         collection: CollectionId::new("wiki").unwrap(),
         id: DocumentId::new(&format!("document {number}")).unwrap(),
         acl: allow(&format!("user:u{}", number % 3)),
+        placement: None,
         title: None,
         uri: None,
         metadata: Map::new(),

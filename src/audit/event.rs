@@ -145,6 +145,14 @@ actions! {
     PutCollection = "collection.put",
     /// A collection was deleted.
     DeleteCollection = "collection.delete",
+    /// Folders were listed.
+    ListFolders = "folder.list",
+    /// A folder was read.
+    ReadFolder = "folder.read",
+    /// A folder was made, moved or given another ACL.
+    PutFolder = "folder.put",
+    /// A folder was deleted.
+    DeleteFolder = "folder.delete",
     /// Groups were listed.
     ListGroups = "group.list",
     /// A group was read.

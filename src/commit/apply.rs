@@ -72,6 +72,10 @@ impl Apply<'_> {
             Write::SetAcl { tenant, collection, document, acl } => {
                 self.set_acl(tenant, collection, document, acl).await
             }
+            Write::PutFolder(tenant, record) => self.put_folder(tenant, *record).await,
+            Write::DeleteFolder { tenant, collection, folder } => {
+                self.delete_folder(tenant, &collection, &folder).await
+            }
             Write::PutGroup { tenant, group, members } => self.put_group(tenant, group, members).await,
             Write::AddMember { tenant, group, member } => {
                 self.change_members(tenant, group, |members| members.insert(member)).await

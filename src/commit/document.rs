@@ -11,7 +11,7 @@ use super::{
     apply::{Applied, Apply, Refused},
     effect::Effect,
 };
-use crate::store::{Beside, CollectionRecord, Decision, DocumentRow, SourceChange, StoredContent};
+use crate::store::{Beside, CollectionRecord, Decision, DocumentRow, Placement, SourceChange, StoredContent};
 
 impl Apply<'_> {
     pub(super) async fn put_document(&mut self, write: DocumentWrite) -> Result<Applied, Refused> {
@@ -22,13 +22,24 @@ impl Apply<'_> {
             need_fitting_vectors(&settings.record, write.vectors, chunks)?;
         }
         let before = self.writer.document(&tenant, collection, id).await?;
+        let acl = &self.placed_acl(&tenant, collection, write.placement.as_ref(), acl).await?;
         let version = match before.as_ref().filter(|before| before.is_active()) {
             // Who may read it has not changed: they know of the contents so far.
             Some(before) if before.acl()? == *acl => before.version()?.saturating_add(1),
             _ => 1,
         };
-        let written = Written { ingested_at: self.now, version, decision: None };
+        let moves = self.moves(&write, before.is_some()).await?;
+        let written = Written { ingested_at: self.now, version, decision: None, moves };
+        let write = DocumentWrite { acl: acl.clone(), ..write };
         self.write_document(write, written, before).await
+    }
+
+    /// Whether a document changes its place. One that is new and lies nowhere is not looked for.
+    async fn moves(&mut self, write: &DocumentWrite, exists: bool) -> Result<bool, Refused> {
+        if !exists {
+            return Ok(write.placement.is_some());
+        }
+        Ok(self.writer.placement(&write.tenant, &write.collection, &write.id).await? != write.placement)
     }
 
     /// The present ACL and origin stay: whoever reworks a document has read it some time ago.
@@ -48,7 +59,8 @@ impl Apply<'_> {
             need_fitting_vectors(&settings.record, write.vectors, chunks)?;
         }
         let write = DocumentWrite { acl: before.acl()?, ingested_by: before.ingested_by().to_owned(), ..write };
-        let written = Written { ingested_at: before.ingested_at(), version: before.version()?, decision };
+        let written =
+            Written { ingested_at: before.ingested_at(), version: before.version()?, decision, moves: false };
         self.write_document(write, written, Some(before)).await
     }
 
@@ -58,12 +70,16 @@ impl Apply<'_> {
         written: Written,
         before: Option<DocumentRow>,
     ) -> Result<Applied, Refused> {
-        let tenant = write.tenant.clone();
+        let (tenant, placement) = (write.tenant.clone(), write.placement.clone());
         let (document, content, source) = prepared(write, &written);
         let beside = Beside { source, decision: written.decision };
         let (row, content_row) = DocumentRow::new(&tenant, &document, &content, &beside)?;
-        if before.as_ref().is_some_and(|before| row.is_same_but_for_time(before)) {
+        let is_same = before.as_ref().is_some_and(|before| row.is_same_but_for_time(before));
+        if is_same && !written.moves {
             return self.unchanged(&tenant).await;
+        }
+        if written.moves {
+            self.writer.place(&tenant, &document.collection, &document.id, placement.as_ref()).await?;
         }
         let key = (tenant.clone(), document.collection.clone(), document.id.clone());
         let source = SourceChange::Becomes(beside.source.as_deref());
@@ -129,27 +145,48 @@ impl Apply<'_> {
         acl: Acl,
     ) -> Result<Applied, Refused> {
         let before = self.need_document(&tenant, &collection, &document).await?;
-        if before.acl()? == acl {
-            return self.unchanged(&tenant).await;
+        let placed = self.writer.placement(&tenant, &collection, &document).await?;
+        let placed = placed.map(|placed| Placement { own: Some(acl.clone()), ..placed });
+        let acl = self.placed_acl(&tenant, &collection, placed.as_ref(), &acl).await?;
+        if let Some(placed) = &placed {
+            self.writer.place(&tenant, &collection, &document, Some(placed)).await?;
         }
+        if before.acl()? == acl {
+            return match placed {
+                // It may have an ACL of its own now that says what the folder's did.
+                Some(_) => self.changed(&tenant, Outcome::Changed, Effect::None).await,
+                None => self.unchanged(&tenant).await,
+            };
+        }
+        let change = self.give_acl(&tenant, before, acl).await?;
+        self.changed(&tenant, Outcome::Changed, Effect::Index(tenant.clone(), change)).await
+    }
+
+    /// Gives a document another ACL, and says what the index has to change.
+    pub(super) async fn give_acl(
+        &mut self,
+        tenant: &TenantId,
+        before: DocumentRow,
+        acl: Acl,
+    ) -> Result<Change, Refused> {
         let is_active = before.is_active();
-        let (stored, content) = self.writer.load_document(&tenant, before.clone()).await?;
+        let (stored, content) = self.writer.load_document(tenant, before.clone()).await?;
         // Who is let in now must not learn how often it changed before.
         let info = Arc::new(DocumentInfo { version: 1, ..DocumentInfo::clone(&stored.info) });
         let stored = Document { acl: acl.clone(), info, ..stored };
-        let (row, _) = DocumentRow::new(&tenant, &stored, &content, &Beside::default())?;
-        let row = row.with_beside_of(&before, &tenant);
+        let (row, _) = DocumentRow::new(tenant, &stored, &content, &Beside::default())?;
+        let row = row.with_beside_of(&before, tenant);
+        let (collection, document) = (stored.collection, stored.id);
         let key = (tenant.clone(), collection.clone(), document.clone());
         self.writer.put_document_head(key, row, &before).await?;
-        let effect = if is_active {
-            Effect::Index(tenant.clone(), Change::SetAcl { collection, document, acl, version: 1 })
+        Ok(if is_active {
+            Change::SetAcl { collection, document, acl, version: 1 }
         } else {
-            Effect::Index(tenant.clone(), Change::DeleteDocument { collection, document })
-        };
-        self.changed(&tenant, Outcome::Changed, effect).await
+            Change::DeleteDocument { collection, document }
+        })
     }
 
-    async fn need_document(
+    pub(super) async fn need_document(
         &mut self,
         tenant: &TenantId,
         collection: &CollectionId,
@@ -165,6 +202,8 @@ struct Written {
     ingested_at: Timestamp,
     version: u32,
     decision: Option<Decision>,
+    /// Whether it gets another place among folders.
+    moves: bool,
 }
 
 /// The document of a write, its content and its sealed original. The passages stand in the document for its fingerprint, and in the content for the store.

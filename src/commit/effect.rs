@@ -23,6 +23,7 @@ pub(super) enum Effect {
     Index(TenantId, Change),
     /// Several changes of one write, and the keys that went with it.
     Directory(TenantId, Vec<Change>, Vec<String>),
+    IndexAll(TenantId, Vec<Change>),
     PutKey(KeyRecord),
     DropKey(Option<TenantId>, String),
     /// An entry, and the moment at which those that are over are forgotten.
@@ -100,6 +101,7 @@ impl Derived {
                     keys.iter().for_each(|id| self.keyring.remove(id));
                     (tenant, changes)
                 }
+                Effect::IndexAll(tenant, changes) => (tenant, changes),
             };
             let waiting = pending.entry(tenant).or_default();
             waiting.epoch = revision;

@@ -54,6 +54,8 @@ fn describe(write: &Write) -> (Action, String) {
             (Action::DeleteDocument, path(collection, document))
         }
         Write::SetAcl { collection, document, .. } => (Action::SetAcl, path(collection, document)),
+        Write::PutFolder(_, folder) => (Action::PutFolder, path(&folder.collection, &folder.id)),
+        Write::DeleteFolder { collection, folder, .. } => (Action::DeleteFolder, path(collection, folder)),
         Write::PutGroup { group, .. } => (Action::PutGroup, group.to_string()),
         Write::AddMember { group, member, .. } => (Action::AddMember, membership(group, member)),
         Write::RemoveMember { group, member, .. } => (Action::RemoveMember, membership(group, member)),

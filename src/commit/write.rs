@@ -11,7 +11,10 @@ use serde_json::{Map, Value};
 use crate::{
     audit::{Actor, Receipt},
     authn::{KeyRecord, Revocation},
-    store::{CollectionRecord, Decision, DocumentKey, GroupRecord, PolicyRecord, PolicySettings, Setting, UserRecord},
+    store::{
+        CollectionRecord, Decision, DocumentKey, FolderRecord, GroupRecord, Placement, PolicyRecord, PolicySettings,
+        Setting, UserRecord,
+    },
 };
 
 /// A write and how it is recorded.
@@ -88,6 +91,17 @@ pub enum Write {
         document: DocumentId,
         /// The ACL from now on.
         acl: Acl,
+    },
+    /// Makes a folder, moves it or changes its ACL; what lies in it follows in the same transaction.
+    PutFolder(TenantId, Box<FolderRecord>),
+    /// Deletes a folder in which nothing lies.
+    DeleteFolder {
+        /// Whose.
+        tenant: TenantId,
+        /// Where.
+        collection: CollectionId,
+        /// Which.
+        folder: DocumentId,
     },
     /// Makes or replaces a group of the directory.
     PutGroup {
@@ -201,6 +215,8 @@ impl Write {
             | Self::DeleteTenant(tenant)
             | Self::PutCollection(tenant, _)
             | Self::DeleteCollection(tenant, _)
+            | Self::PutFolder(tenant, _)
+            | Self::DeleteFolder { tenant, .. }
             | Self::DeleteDocument { tenant, .. }
             | Self::RejectDocument { tenant, .. }
             | Self::ExpireDocument { tenant, .. }
@@ -273,8 +289,10 @@ pub struct DocumentWrite {
     pub collection: CollectionId,
     /// Which.
     pub id: DocumentId,
-    /// Who may read it.
+    /// Who may read it; where it has a place among folders, that says so instead.
     pub acl: Acl,
+    /// Where it lies among folders.
+    pub placement: Option<Placement>,
     /// The sanitised title.
     pub title: Option<UntrustedText>,
     /// The sanitised URI.
@@ -307,6 +325,9 @@ pub struct PolicyWrite {
     /// The policy that was made of its text; `None` for a deletion.
     pub policy: Option<Arc<TenantPolicy>>,
 }
+
+/// How many folders one may lie in, one in the other.
+pub const FOLDER_DEPTH_MAX: usize = 32;
 
 /// What becomes of a document.
 #[derive(Clone, Debug)]
@@ -398,6 +419,21 @@ pub enum CommitError {
     /// Another content stands there than the one that was looked at.
     #[error("the document was written since it was looked at")]
     Moved,
+    /// The folder is not there.
+    #[error("there is no such folder")]
+    NoFolder,
+    /// The folder that it would lie in is not there.
+    #[error("there is no such folder")]
+    NoParent,
+    /// The folder would lie in itself, or too deep.
+    #[error("a folder lies in at most {FOLDER_DEPTH_MAX} others, and not in itself")]
+    TooDeep,
+    /// Something lies in the folder.
+    #[error("documents or folders lie in this folder: move or delete them first")]
+    FolderInUse,
+    /// The lists of a document and of the folders that it lies in are together longer than an ACL may be.
+    #[error("the ACLs of a document and of its folders have together more entries than an ACL may have")]
+    AclTooLong,
     /// The group is not there.
     #[error("there is no such group")]
     NoGroup,

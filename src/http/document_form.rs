@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 use data_encoding::{BASE64, BASE64URL_NOPAD};
-use ringfence_indexes::Acl;
+use ringfence_indexes::{Acl, DocumentId};
 use ringfence_ingest::{Content, UntrustedText};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -48,6 +48,9 @@ pub(super) struct DocumentForm {
     /// Who may read it; the collection's `default_acl` without it.
     #[schema(value_type = Option<Object>, example = json!({"allow": ["group:eng"], "deny": ["group:contractors"]}))]
     acl: Option<Value>,
+    /// The folder that it lies in. The folder's restrictions hold for it; without an `acl` of its own, or one without `allow`, the folder's grants do too.
+    #[schema(example = "security/runbooks")]
+    parent: Option<String>,
 }
 
 /// A passage that a client cut.
@@ -79,7 +82,10 @@ impl DocumentForm {
             (None, None, Some(chunks)) => InputContent::Chunks(cut(chunks, bytes_max)?),
             _ => return Err(Problem::invalid("", "send exactly one of `text`, `content_base64` and `chunks`")),
         };
+        let parent = self.parent.map(|name| DocumentId::new(&name)).transpose();
+        let parent = parent.map_err(|error| Problem::invalid("/parent", error.to_string()))?;
         let input = DocumentInput {
+            parent,
             title: self.title.map(UntrustedText::new),
             uri: self.uri.map(UntrustedText::new),
             metadata: self.metadata.unwrap_or_default(),
@@ -102,7 +108,7 @@ pub(super) fn raw(headers: &HeaderMap, bytes: Vec<u8>) -> Result<Parsed, Problem
     let acl = header_json(headers, "ringfence-acl")?.map(|acl| acl_form::from_json(&acl)).transpose();
     let acl = acl.map_err(|error| invalid_acl("#/headers/Ringfence-Acl", &error))?;
     let content = InputContent::Whole(Content::File { bytes, media_type: Some(media_type) });
-    Ok((DocumentInput { title: None, uri: None, metadata, content }, acl))
+    Ok((DocumentInput { title: None, uri: None, metadata, parent: None, content }, acl))
 }
 
 /// JSON in base64url in a header, with or without padding.

@@ -13,6 +13,7 @@ mod documents;
 mod envelope_keys;
 mod exchange;
 mod explain;
+mod folders;
 mod gate;
 mod groups;
 mod health;

@@ -10,7 +10,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    batch, collections, directory, docs, documents, envelope_keys, exchange, explain, gate, groups, health, keys,
+    batch, collections, directory, docs, documents, envelope_keys, exchange, explain, folders, gate, groups, health, keys,
     openapi, outside, policies, policy_trials, problem, quarantine, reprocess, revocations, scim, search, simulate,
     state::Server, tenants, upload,
 };
@@ -30,6 +30,10 @@ const ACTIONS: &[(&str, &str, Action)] = &[
     ("PUT", "/v1/collections/{collection}/documents/{document}", Action::PutDocument),
     ("DELETE", "/v1/collections/{collection}/documents/{document}", Action::DeleteDocument),
     ("PUT", "/v1/collections/{collection}/documents/{document}/acl", Action::SetAcl),
+    ("GET", "/v1/collections/{collection}/folders", Action::ListFolders),
+    ("GET", "/v1/collections/{collection}/folders/{folder}", Action::ReadFolder),
+    ("PUT", "/v1/collections/{collection}/folders/{folder}", Action::PutFolder),
+    ("DELETE", "/v1/collections/{collection}/folders/{folder}", Action::DeleteFolder),
     ("GET", "/v1/quarantine", Action::ListQuarantine),
     ("GET", "/v1/quarantine/{collection}/{document}", Action::ReadQuarantined),
     ("POST", "/v1/quarantine/{collection}/{document}/release", Action::ReleaseQuarantined),
@@ -110,6 +114,8 @@ fn gated() -> OpenApiRouter<Server> {
         .routes(routes!(batch::batch))
         .routes(routes!(documents::put, documents::get, documents::delete))
         .routes(routes!(documents::set_acl))
+        .routes(routes!(folders::list))
+        .routes(routes!(folders::put, folders::get, folders::delete))
         .routes(routes!(quarantine::list))
         .routes(routes!(quarantine::get))
         .routes(routes!(quarantine::release))

@@ -187,6 +187,7 @@ impl Upload<'_> {
         let document = DocumentId::new(name).map_err(|error| Problem::invalid("/file", error.to_string()))?;
         let place = Place { document, ..self.place.clone() };
         let input = DocumentInput {
+            parent: None,
             title: None,
             uri: None,
             metadata: self.shared.metadata.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfence_indexes::{DocumentChunk, EngineError, Vector, VectorSource};
+use ringfence_indexes::{DocumentChunk, DocumentId, EngineError, Vector, VectorSource};
 use ringfence_ingest::{
     Content, Fault, Finding, ParsedDocument, PrepareError, PrepareOptions, Prepared, PreparedChunk, QuarantineReason,
     SanitizePolicy, Source, UntrustedText, needs_parser, prepare, prepare_parsed,
@@ -24,6 +24,8 @@ pub struct DocumentInput {
     pub uri: Option<UntrustedText>,
     /// The client's metadata.
     pub metadata: Map<String, Value>,
+    /// The folder that it lies in.
+    pub parent: Option<DocumentId>,
     /// The content.
     pub content: InputContent,
 }

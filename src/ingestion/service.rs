@@ -28,7 +28,7 @@ use crate::{
         visibility::Visibility,
     },
     seal::{MasterKey, TenantKeys},
-    store::{CollectionRecord, Store, StoreError},
+    store::{CollectionRecord, Placement, Store, StoreError},
 };
 
 /// Takes documents in.
@@ -141,7 +141,7 @@ impl Ingestion {
         &self,
         permit: &Permit<Ingest>,
         place: Place,
-        input: DocumentInput,
+        mut input: DocumentInput,
         acl: Option<Acl>,
         request_id: &str,
     ) -> Result<Answer<Ingested>, IngestError> {
@@ -149,11 +149,17 @@ impl Ingestion {
         let collection = self.writable(caller, &place.collection)?;
         // Pinned before the content is worked on: a default was pinned when it was written.
         let acl = acl.map(|acl| self.pinned(caller, acl)).transpose()?;
-        let acl = acl.or_else(|| collection.default_acl.clone()).ok_or(IngestError::AclRequired)?;
+        let placement = input.parent.take().map(|folder| Placement { folder, own: acl.clone() });
+        let acl = match placement {
+            // The folder says who may read it, as it is when the document is written.
+            Some(_) => Acl::default(),
+            None => acl.or_else(|| collection.default_acl.clone()).ok_or(IngestError::AclRequired)?,
+        };
         let draft = self.draft(caller, &collection, &place, input).await?;
         let (chunk_count, quarantined) = (draft.chunks.len(), draft.quarantine.is_some());
         let (content_hash, removed, findings) = (draft.content_hash.clone(), draft.removed, draft.findings.clone());
-        let write = Write::PutDocument(Box::new(document_write(caller, &place, acl, collection.embedding, draft)));
+        let write = document_write(caller, &place, acl, collection.embedding, draft);
+        let write = Write::PutDocument(Box::new(DocumentWrite { placement, ..write }));
         let committed = self.commit(caller, write, 200, request_id).await?;
         let revision = committed.revision;
         let ingested = Ingested { place, chunk_count, revision, content_hash, removed, findings, quarantined };
@@ -250,7 +256,7 @@ impl Ingestion {
     }
 
     /// The settings of a collection that the caller may write to.
-    fn writable(&self, caller: &Caller, collection: &CollectionId) -> Result<Arc<CollectionRecord>, IngestError> {
+    pub(super) fn writable(&self, caller: &Caller, collection: &CollectionId) -> Result<Arc<CollectionRecord>, IngestError> {
         let visibility = Visibility::of(&self.catalog, &self.engine, caller, self.clock.now());
         // A tenant that is gone took its keys with it.
         let visibility = visibility.ok_or(IngestError::CredentialGone)?;
@@ -265,7 +271,7 @@ impl Ingestion {
     }
 
     /// Whether a program asks on behalf of nobody.
-    fn acts_as_itself(&self, caller: &Caller) -> bool {
+    pub(super) fn acts_as_itself(&self, caller: &Caller) -> bool {
         let record = caller.key_id().and_then(|id| self.authenticator.keyring().get(id));
         caller.acting_for().is_none() && record.is_some_and(|key| matches!(key.kind, KeyKind::Service | KeyKind::Agent))
     }
@@ -344,7 +350,7 @@ impl Ingestion {
         }
         let request = WriteRequest { write, actor: caller.actor(), request_id: request_id.to_owned(), status };
         self.committer.commit(request).await.map_err(|error| match error {
-            CommitError::NoCollection | CommitError::NoDocument => IngestError::NotFound,
+            CommitError::NoCollection | CommitError::NoDocument | CommitError::NoFolder => IngestError::NotFound,
             CommitError::NoTenant => IngestError::CredentialGone,
             other => IngestError::Commit(other),
         })
@@ -365,6 +371,7 @@ pub(super) fn document_write(
         collection: place.collection.clone(),
         id: place.document.clone(),
         acl,
+        placement: None,
         title: draft.title,
         uri: draft.uri,
         metadata: draft.metadata,

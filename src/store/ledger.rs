@@ -80,7 +80,9 @@ const READ_WHEN_OPENED: [&str; 6] = [
     "SELECT digest FROM directory_settings WHERE tenant_id = $1",
 ];
 /// The other rows of a tenant. Every table whose rows the ledger counts stands in one of the two lists.
-const OTHERS: [&str; 4] = [
+const OTHERS: [&str; 6] = [
+    "SELECT digest FROM folders WHERE tenant_id = $1",
+    "SELECT digest FROM placements WHERE tenant_id = $1",
     "SELECT digest FROM keys WHERE tenant_id = $1",
     "SELECT digest FROM policies WHERE tenant_id = $1",
     "SELECT digest FROM policy_settings WHERE tenant_id = $1",

@@ -10,6 +10,7 @@ mod digest;
 mod directory;
 mod document;
 mod error;
+mod folder;
 mod form;
 mod group;
 mod key;
@@ -39,7 +40,9 @@ pub use self::{
     document::{Decision, DocumentStatus, Kept, Outdated, PlaceAfter, Quarantined, StoredContent},
     error::StoreError,
     policy::{PolicyRecord, PolicySettings},
-    records::{CollectionRecord, GroupRecord, NameRecord, Setting, TenantRecord, Trust, UserRecord},
+    records::{
+        CollectionRecord, FolderRecord, GroupRecord, NameRecord, Placement, Setting, TenantRecord, Trust, UserRecord,
+    },
 };
 pub(crate) use self::{
     document::{Beside, DocumentKey, DocumentRow, SourceChange},
@@ -218,6 +221,36 @@ impl Store {
     pub async fn policy_settings(&self, tenant: &TenantId) -> Result<PolicySettings, StoreError> {
         let mut connection = self.reader().await?;
         Ok(policy::settings(&mut connection, tenant).await?.map(|(settings, _)| settings).unwrap_or_default())
+    }
+
+    /// Folders of a collection after one of them, in the order of their names.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails.
+    pub async fn folders(
+        &self,
+        tenant: &TenantId,
+        collection: &CollectionId,
+        after: Option<&DocumentId>,
+        limit: usize,
+    ) -> Result<Vec<FolderRecord>, StoreError> {
+        let mut connection = self.reader().await?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        folder::page(&mut connection, tenant, collection, after.map_or("", DocumentId::as_str), limit).await
+    }
+
+    /// One folder.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails.
+    pub async fn folder(
+        &self,
+        tenant: &TenantId,
+        collection: &CollectionId,
+        folder: &DocumentId,
+    ) -> Result<Option<FolderRecord>, StoreError> {
+        let mut connection = self.reader().await?;
+        Ok(folder::one(&mut connection, tenant, collection, folder).await?.map(|(record, _)| record))
     }
 
     /// Every key, operators' included.

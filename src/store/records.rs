@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_indexes::{
-    Acl, AttributeValue, Change, Collection, CollectionId, Declarations, Principal, Standing, TenantId, Timestamp,
-    VectorSource,
+    Acl, AttributeValue, Change, Collection, CollectionId, Declarations, DocumentId, Principal, Standing, TenantId,
+    Timestamp, VectorSource,
 };
 use ringfence_ingest::{RedactionKind, SanitizePolicy};
 
@@ -198,4 +198,26 @@ impl Trust {
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Untrusted, Self::Internal, Self::Curated].into_iter().find(|trust| trust.name() == name)
     }
+}
+
+/// A folder of a collection: what lies in it takes its ACL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderRecord {
+    /// Where it is.
+    pub collection: CollectionId,
+    /// Its name; folders and documents have names of their own each.
+    pub id: DocumentId,
+    /// The folder that it lies in.
+    pub parent: Option<DocumentId>,
+    /// Who may read what lies in it. Without `allow` it grants what its parent does.
+    pub acl: Acl,
+}
+
+/// Where a document lies among folders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// The folder.
+    pub folder: DocumentId,
+    /// The document's own ACL, if it has one.
+    pub own: Option<Acl>,
 }

@@ -67,6 +67,8 @@ pub(super) async fn delete(connection: &mut SqliteConnection, tenant: &TenantId)
         "DELETE FROM contents WHERE tenant_id = $1",
         "DELETE FROM sources WHERE tenant_id = $1",
         "DELETE FROM quarantine WHERE tenant_id = $1",
+        "DELETE FROM placements WHERE tenant_id = $1",
+        "DELETE FROM folders WHERE tenant_id = $1",
         "DELETE FROM documents WHERE tenant_id = $1",
         "DELETE FROM collections WHERE tenant_id = $1",
         "DELETE FROM members WHERE tenant_id = $1",

@@ -3,6 +3,7 @@
 //! There is one, and nothing else writes; so what it remembers of collections and ledgers holds until it changes them or rolls back.
 
 mod directory;
+mod folders;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -36,8 +37,8 @@ pub(crate) struct Writer {
 struct Saved {
     ledgers: HashMap<String, Ledger>,
     changed: Vec<String>,
-    /// Whether the savepoint was made: a write that is refused before it changes anything needs none.
-    is_made: bool,
+    /// How many savepoints were made, one in the other: a write that is refused before it changes anything needs none.
+    made: u8,
 }
 
 impl Writer {
@@ -96,13 +97,13 @@ impl Writer {
 
     /// Begins one write of the group.
     pub(crate) fn save(&mut self) {
-        self.saved = Some(Saved { ledgers: HashMap::new(), changed: self.changed.clone(), is_made: false });
+        self.saved = Some(Saved { ledgers: HashMap::new(), changed: self.changed.clone(), made: 0 });
     }
 
     /// Keeps the write.
     pub(crate) async fn release(&mut self) -> Result<(), StoreError> {
         match self.saved.take() {
-            Some(saved) if saved.is_made => self.run("RELEASE one").await,
+            Some(saved) if saved.made > 0 => self.run("RELEASE one").await,
             _ => Ok(()),
         }
     }
@@ -112,9 +113,11 @@ impl Writer {
         let Some(saved) = self.saved.take() else { return Ok(()) };
         self.ledgers.extend(saved.ledgers);
         self.changed = saved.changed;
-        if saved.is_made {
+        if saved.made > 0 {
             self.collections.clear();
             self.documents.clear();
+        }
+        for _ in 0..saved.made {
             self.run("ROLLBACK TO one; RELEASE one").await?;
         }
         Ok(())
@@ -122,8 +125,8 @@ impl Writer {
 
     /// Makes the savepoint, before the first change of a write.
     pub(super) async fn make_savepoint(&mut self) -> Result<(), StoreError> {
-        if let Some(saved) = self.saved.as_mut().filter(|saved| !saved.is_made) {
-            saved.is_made = true;
+        if let Some(saved) = self.saved.as_mut().filter(|saved| saved.made == 0) {
+            saved.made = 1;
             self.run("SAVEPOINT one").await?;
         }
         Ok(())
@@ -206,6 +209,7 @@ impl Writer {
     pub(crate) async fn delete_collection(&mut self, tenant: &TenantId, id: &CollectionId) -> Result<(), StoreError> {
         self.make_savepoint().await?;
         self.documents.clear();
+        self.clear_placements(tenant, id).await?;
         for digest in document::delete_all(&mut self.connection, tenant, id).await? {
             self.toggle(tenant.as_str(), &digest).await?;
         }
@@ -256,12 +260,12 @@ impl Writer {
     ) -> Result<(), StoreError> {
         self.exchange(&key.0, before, Some(&row)).await?;
         if let Some(saved) = self.saved.as_mut() {
-            // The statement makes the savepoint and releases it; one that fails between leaves it to be undone.
-            saved.is_made = true;
+            // The statement makes a savepoint and releases it; one that fails between leaves it to be undone.
+            saved.made += 1;
         }
         document::put(&mut self.connection, &key.0, &row, content, source).await?;
         if let Some(saved) = self.saved.as_mut() {
-            saved.is_made = false;
+            saved.made -= 1;
         }
         self.documents.insert(key, Some(row));
         Ok(())
@@ -282,7 +286,7 @@ impl Writer {
     }
 
     pub(crate) async fn delete_document(&mut self, key: DocumentKey, row: &DocumentRow) -> Result<(), StoreError> {
-        self.make_savepoint().await?;
+        self.place(&key.0, &key.1, &key.2, None).await?;
         self.exchange(&key.0, Some(row), None).await?;
         document::delete(&mut self.connection, &key.0, row).await?;
         self.documents.insert(key, None);

@@ -27,6 +27,8 @@ mod envelope;
 #[cfg(test)]
 mod exchange;
 #[cfg(test)]
+mod folders;
+#[cfg(test)]
 mod fuzz;
 #[cfg(test)]
 mod harness;

@@ -90,6 +90,7 @@ fn written(name: &str, texts: &[&str], acl: Acl) -> DocumentWrite {
         collection: collection("handbook"),
         id: document(name),
         acl,
+        placement: None,
         title: Some(UntrustedText::new("'; DROP TABLE documents; -- \u{202e}".to_owned())),
         uri: None,
         metadata: json!({"year": 2026, "rate": 0.1, "tags": ["ä", "\u{1f512}"]}).as_object().unwrap().clone(),

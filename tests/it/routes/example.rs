@@ -70,6 +70,7 @@ impl Example {
                 Some((Some("multipart/form-data; boundary=b"), Some(part.to_owned())))
             }
             ("PUT", "/acl") => json(json!({"allow": ["everyone"]})),
+            ("PUT", "/folders/{}") => json(json!({"acl": {"allow": ["everyone"]}})),
             ("PUT", "/v1/groups/{}") => json(json!({"members": ["user:ann"]})),
             ("PUT", "/v1/collections/{}") => json(json!({"default_acl": {"allow": ["everyone"]}})),
             ("PUT", "/documents/{}") => json(json!({"text": "x", "acl": {"allow": ["everyone"]}})),
@@ -85,7 +86,8 @@ impl Example {
 
 /// What tells a route apart: its last fixed part, with `{}` for a parameter after it.
 fn last(template: &str) -> &str {
-    const FORMS: [(&str, &str); 5] = [
+    const FORMS: [(&str, &str); 6] = [
+        ("/folders/{", "/folders/{}"),
         ("/documents/{", "/documents/{}"),
         ("/v1/groups/{", "/v1/groups/{}"),
         ("/v1/policies/{", "/v1/policies/{}"),
@@ -126,6 +128,7 @@ fn filled(template: &str, names: &BTreeMap<&'static str, String>) -> Option<Stri
                     "members" => "member",
                     "collections" => "collection",
                     "documents" => "document",
+                    "folders" => "folder",
                     _ => name,
                 };
                 path.push_str(names.get(name)?);
