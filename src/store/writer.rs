@@ -113,11 +113,9 @@ impl Writer {
         let Some(saved) = self.saved.take() else { return Ok(()) };
         self.ledgers.extend(saved.ledgers);
         self.changed = saved.changed;
-        if saved.made > 0 {
+        for _ in 0..saved.made {
             self.collections.clear();
             self.documents.clear();
-        }
-        for _ in 0..saved.made {
             self.run("ROLLBACK TO one; RELEASE one").await?;
         }
         Ok(())
