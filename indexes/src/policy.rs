@@ -149,6 +149,16 @@ impl Policy {
         self.work_out(self.directory.closure(&supposed.principals()), attributes, selection)
     }
 
+    /// What somebody may read at a moment of whom nothing is known but the name, and what the directory says of it.
+    pub(crate) fn readable_by(&self, name: &Principal, selection: &Selection, now: Timestamp) -> RoaringBitmap {
+        if !self.directory.admits(name) {
+            return RoaringBitmap::new();
+        }
+        let (groups, attributes, context) = (BTreeSet::new(), BTreeMap::new(), RequestContext::default());
+        let supposed = Supposed { name: name.clone(), groups, attributes, context };
+        self.readable_at(&self.suppose(&supposed, selection), &supposed.context, now)
+    }
+
     /// The same with other tenant policies, or as it is; nothing is remembered.
     pub(crate) fn with_rules(&self, rules: Option<&Ruleset>) -> Self {
         let mut policy = self.clone();

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
     fmt,
     ops::Bound,
     sync::Arc,
@@ -18,7 +18,7 @@ use crate::{
     id::{CollectionId, DocumentId},
     partition::Partition,
     policy::Decision,
-    principal::Subject,
+    principal::{Principal, Subject},
     search::{Hit, SearchRequest},
     segment::LiveSegment,
     snapshot::{Readable, Segments, Snapshot},
@@ -88,6 +88,21 @@ impl Scope {
             "the index of classes decides as the policy does"
         );
         scope
+    }
+
+    /// The part that each of these may read as well: what may be said where they all listen.
+    ///
+    /// Of a member nothing is known but the name and what the directory says of it; what needs more is left out.
+    #[must_use]
+    pub fn shared_with(self, audience: &BTreeSet<Principal>, now: Timestamp) -> Self {
+        let policy = &self.snapshot.policy;
+        let readable = audience.iter().map(|member| policy.readable_by(member, &self.selection, now));
+        let shared = readable.reduce(|all, one| all & one).unwrap_or_default();
+        let (always, open) = self.classes();
+        let mut only: Vec<_> =
+            always.iter().chain(open).filter(|(class, _)| shared.contains(*class)).cloned().collect();
+        only.sort_unstable_by_key(|(class, _)| *class);
+        Self { now: Now::Only(only), ..self }
     }
 
     /// The classes of all times, where nothing of the request narrows them, and those beside them.

@@ -1,6 +1,8 @@
 //! The body of `POST /v1/search`: its fields, limits and defaults.
 
-use ringfence_indexes::{CollectionId, Filter, Mode, Selection, Vector};
+use std::collections::BTreeSet;
+
+use ringfence_indexes::{CollectionId, Filter, Mode, Principal, Selection, Vector};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -13,6 +15,8 @@ use crate::{
 
 /// The most collections that one search may name.
 const COLLECTIONS_MAX: usize = 1_000;
+/// The most principals that an audience may have: each costs a decision of its own.
+const AUDIENCE_MAX: usize = 100;
 /// The most tokens that one search may ask for.
 const TOKENS_MAX: u64 = 1_000_000;
 
@@ -49,6 +53,9 @@ pub(super) struct SearchForm {
     /// The least trust of a passage's collection: `untrusted`, `internal` or `curated`.
     #[schema(default = "untrusted", example = "untrusted")]
     min_trust: Option<String>,
+    /// Who will see the answer beside the caller, as in a shared channel: only what every one of these principals may read is found. At most 100.
+    #[schema(example = json!(["group:eng", "user:bo"]), min_items = 1, max_items = 100)]
+    audience: Option<Vec<String>>,
     /// Whether the answer is signed: it then has an `envelope` with digests of the query, the answer and each result, which anybody can verify with the server's public key for five minutes.
     #[schema(default = false)]
     signed: Option<bool>,
@@ -74,6 +81,7 @@ impl SearchForm {
         let max_per_document = faults.bounded("/max_per_document", self.max_per_document, TOP_K_MAX as u64);
         let format = faults.check("/format", format(self.format.as_deref()));
         let min_trust = faults.check("/min_trust", trust(self.min_trust.as_deref()));
+        let audience = faults.check_at(audience(self.audience));
         match (text, collections, filter, mode, vector, format, min_trust) {
             (Some(text), Some(collections), Some(filter), Some(mode), Some(vector), Some(format), Some(min_trust))
                 if faults.0.is_empty() =>
@@ -90,6 +98,7 @@ impl SearchForm {
                     max_per_document,
                     format,
                     min_trust,
+                    audience: audience.flatten(),
                 })
             }
             _ => Err(Problem::invalid_fields(faults.0)),
@@ -125,6 +134,18 @@ fn selection(names: Option<Vec<String>>) -> Result<Selection, (String, String)> 
         CollectionId::new(name).map_err(|error| (format!("/collections/{index}"), error.to_string()))
     };
     names.iter().enumerate().map(id).collect::<Result<_, _>>().map(Selection::Only)
+}
+
+/// Nobody as an audience would be satisfied by everything, so it is taken for a mistake.
+fn audience(names: Option<Vec<String>>) -> Result<Option<BTreeSet<Principal>>, (String, String)> {
+    let Some(names) = names else { return Ok(None) };
+    if !(1..=AUDIENCE_MAX).contains(&names.len()) {
+        return Err(("/audience".to_owned(), format!("must have from 1 to {AUDIENCE_MAX} entries")));
+    }
+    let principal = |(index, name): (usize, &String)| {
+        Principal::new(name).map_err(|error| (format!("/audience/{index}"), error.to_string()))
+    };
+    names.iter().enumerate().map(principal).collect::<Result<_, _>>().map(Some)
 }
 
 fn trust(name: Option<&str>) -> Result<Trust, &'static str> {

@@ -1,8 +1,8 @@
 //! What a search asks, within bounds.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
-use ringfence_indexes::{Filter, Mode, Selection, Vector};
+use ringfence_indexes::{Filter, Mode, Principal, Selection, Vector};
 
 use crate::{context::ContextFormat, store::Trust};
 
@@ -43,6 +43,8 @@ pub struct Query {
     pub format: ContextFormat,
     /// The least trust of a passage's collection.
     pub min_trust: Trust,
+    /// Who will see the answer beside the one who asks; what any of them may not read is not found.
+    pub audience: Option<BTreeSet<Principal>>,
 }
 
 /// Why a query's text is refused.

@@ -2,7 +2,11 @@
 //!
 //! Nothing here can reach a document outside of the scope: the engine is asked for a [`Scope`](ringfence_indexes::Scope) first, and only that is searched.
 
-use ringfence_indexes::{CollectionId, Engine, EngineError, Hit, Mode, SearchRequest, Selection, Subject, Timestamp};
+use std::collections::BTreeSet;
+
+use ringfence_indexes::{
+    CollectionId, Engine, EngineError, Hit, Mode, Principal, Scope, SearchRequest, Selection, Subject, Timestamp,
+};
 
 use super::{
     policies::Policies,
@@ -20,6 +24,22 @@ pub struct Reader {
     pub subject: Subject,
     /// The collections that both the credential and the request allow.
     pub selection: Selection,
+    /// Who else must be allowed to read what is found.
+    pub audience: Option<BTreeSet<Principal>>,
+}
+
+impl Reader {
+    /// What may be found for this reader now.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the tenant is gone.
+    pub fn scope(&self, engine: &Engine, now: Timestamp) -> Result<Scope, EngineError> {
+        let scope = engine.scope(&self.subject, &self.selection, now)?;
+        Ok(match &self.audience {
+            Some(audience) => scope.shared_with(audience, now),
+            None => scope,
+        })
+    }
 }
 
 /// What a scope gave, not yet released.
@@ -61,7 +81,7 @@ pub fn find(
     query: &Query,
     now: Timestamp,
 ) -> Result<Found, EngineError> {
-    let scope = engine.scope(&reader.subject, &reader.selection, now)?;
+    let scope = reader.scope(engine, now)?;
     // Embedded whatever the scope holds: the work must not tell whether there is something to compare with.
     let embedded = match query.mode {
         Mode::Keyword => None,
@@ -88,7 +108,7 @@ impl Found {
     /// # Errors
     /// [`EngineError`] where the tenant is gone.
     pub fn still_permitted(&self, engine: &Engine, reader: &Reader, now: Timestamp) -> Result<bool, EngineError> {
-        Ok(engine.scope(&reader.subject, &reader.selection, now)?.still_permits(&self.hits))
+        Ok(reader.scope(engine, now)?.still_permits(&self.hits))
     }
 
     /// The snapshot that was searched. It leaves only sealed.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ringfence_indexes::{Engine, EngineError, Selection, VectorSource};
+use ringfence_indexes::{Engine, EngineError, VectorSource};
 
 use super::{
     answer::{Answer, SearchAnswer, compute},
@@ -110,7 +110,7 @@ impl Searcher {
     ) -> Result<Answer<SearchAnswer>, SearchError> {
         for _ in 0..ATTEMPTS_MAX {
             let policies = Policies::for_caller(&self.catalog, caller);
-            let reader = reader(caller, &policies.trusted(&query.collections, query.min_trust));
+            let reader = reader(caller, query, &policies);
             self.check_vector_length(&reader, query)?;
             let found = find(&self.engine, &self.embedder, &reader, query, self.clock.now())?;
             let hits = found.release(&policies, query.max_tokens);
@@ -134,7 +134,7 @@ impl Searcher {
     fn check_vector_length(&self, reader: &Reader, query: &Query) -> Result<(), SearchError> {
         let Some(vector) = &query.vector else { return Ok(()) };
         let found = vector.values().len();
-        let scope = self.engine.scope(&reader.subject, &reader.selection, self.clock.now())?;
+        let scope = reader.scope(&self.engine, self.clock.now())?;
         let settings = self.catalog.collections(reader.subject.tenant());
         let lengths = settings.values().filter(|settings| scope.may_read_collection(&settings.id));
         let lengths: BTreeSet<usize> = lengths
@@ -169,8 +169,13 @@ impl Searcher {
 }
 
 /// The reader of a request: the credential's ceiling and the request's own limit together.
-fn reader(caller: &Caller, asked: &Selection) -> Reader {
-    Reader { subject: caller.subject().clone(), selection: caller.ceiling().intersect(asked) }
+fn reader(caller: &Caller, query: &Query, policies: &Policies) -> Reader {
+    let asked = policies.trusted(&query.collections, query.min_trust);
+    Reader {
+        subject: caller.subject().clone(),
+        selection: caller.ceiling().intersect(&asked),
+        audience: query.audience.clone(),
+    }
 }
 
 /// Each document once, in the order of its best passage.
