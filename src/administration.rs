@@ -10,6 +10,7 @@ pub mod groups;
 pub mod keys;
 pub mod policies;
 pub mod policy_trials;
+pub mod reach;
 pub mod revocations;
 mod scim_groups;
 pub mod scim_resource;

@@ -3,6 +3,7 @@
 //! The engine accepts only what `ringfence-ingest` prepared, and is read only through a `Scope`.
 //! No HTTP, tokens or SQL: the server owns those.
 
+mod access;
 mod acl;
 mod body;
 mod case;
@@ -39,6 +40,7 @@ mod tenant;
 mod vector;
 mod writer;
 
+pub use access::{ReadableDocuments, ReadersOfDocument};
 pub use acl::{Acl, Condition, Requirement, Timestamp};
 pub use change::Change;
 pub use collection::{Collection, Selection, VectorSource};

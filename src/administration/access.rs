@@ -77,8 +77,17 @@ impl Administration {
 
     /// Whom the caller may know of: the directory, both ACLs, the collection's readers and writers; and the owners of keys, for those who manage keys.
     fn named(&self, caller: &Caller, place: (&CollectionId, &DocumentId), acl: &Acl) -> BTreeSet<Principal> {
-        let mut named = self.engine.named_principals(caller.tenant(), place.0, place.1, CANDIDATES_MAX);
+        let mut named = self.known_about(caller, place);
         named.extend(acl.allow.iter().chain(&acl.deny).map(Principal::name));
+        while named.len() > CANDIDATES_MAX {
+            named.pop_last();
+        }
+        named
+    }
+
+    /// The same without another ACL.
+    pub(super) fn known_about(&self, caller: &Caller, place: (&CollectionId, &DocumentId)) -> BTreeSet<Principal> {
+        let mut named = self.engine.named_principals(caller.tenant(), place.0, place.1, CANDIDATES_MAX);
         if knows_keys(caller) {
             let keyring = self.authenticator.keyring();
             let keys = keyring.records(|key| key.tenant.as_ref() == Some(caller.tenant()));
@@ -91,7 +100,7 @@ impl Administration {
     }
 
     /// Each of them as their keys have them, for those who manage keys; else by name, with attributes that are not known.
-    fn candidates(&self, caller: &Caller, named: &BTreeSet<Principal>) -> Vec<Candidate> {
+    pub(super) fn candidates(&self, caller: &Caller, named: &BTreeSet<Principal>) -> Vec<Candidate> {
         let keyring = self.authenticator.keyring();
         let is_theirs = |subject: &Principal| knows_keys(caller) && named.contains(subject);
         let keys = keyring

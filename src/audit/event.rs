@@ -135,6 +135,10 @@ actions! {
     ReprocessDocument = "document.reprocess",
     /// It was asked why somebody may read a document.
     Explain = "document.explain",
+    /// It was asked who can read a document.
+    ExplainReaders = "document.readers",
+    /// It was asked what somebody can read.
+    ExplainDocuments = "principal.documents",
     /// It was asked what another ACL would open and close.
     SimulateAcl = "acl.simulate",
     /// Collections were listed.

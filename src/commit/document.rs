@@ -59,8 +59,7 @@ impl Apply<'_> {
             need_fitting_vectors(&settings.record, write.vectors, chunks)?;
         }
         let write = DocumentWrite { acl: before.acl()?, ingested_by: before.ingested_by().to_owned(), ..write };
-        let written =
-            Written { ingested_at: before.ingested_at(), version: before.version()?, decision, moves: false };
+        let written = Written { ingested_at: before.ingested_at(), version: before.version()?, decision, moves: false };
         self.write_document(write, written, Some(before)).await
     }
 

@@ -16,7 +16,7 @@ use super::{
     body::read_bounded,
     gate::Ask,
     json,
-    key_form::{attributes, entries, invalid},
+    key_form::{self, entries, invalid},
     names,
     policy_trials::ContextForm,
     problem::Problem,
@@ -166,20 +166,24 @@ struct ChangeView {
     policy: Option<String>,
 }
 
-impl ExplainForm {
-    fn supposed(&self) -> Result<Supposed, Problem> {
-        let field = |error| Problem::invalid_fields(vec![error]);
-        let name = Principal::new(&self.principal);
-        let name = name.map_err(|error| field(invalid("/principal", &format!("the principal {error}"))))?;
-        let group = |name: &str| {
-            let group = Principal::new(name).map_err(|error| format!("the principal {error}"))?;
-            may_be_group(&group).then_some(group).ok_or_else(|| "must be a `group:` or `role:`".to_owned())
-        };
-        let groups: BTreeSet<_> = entries("/groups", self.groups.clone(), group).map_err(field)?;
-        let attributes = attributes(self.attributes.clone()).map_err(field)?;
-        let context = self.context.as_ref().map(|form| form.context("/context")).transpose()?.unwrap_or_default();
-        Ok(Supposed { name, groups, attributes, context })
-    }
+/// Somebody as they are asked about.
+pub(super) fn supposed(
+    principal: &str,
+    groups: Option<Vec<String>>,
+    attributes: Option<Map<String, Value>>,
+    context: Option<&ContextForm>,
+) -> Result<Supposed, Problem> {
+    let field = |error| Problem::invalid_fields(vec![error]);
+    let name = Principal::new(principal);
+    let name = name.map_err(|error| field(invalid("/principal", &format!("the principal {error}"))))?;
+    let group = |name: &str| {
+        let group = Principal::new(name).map_err(|error| format!("the principal {error}"))?;
+        may_be_group(&group).then_some(group).ok_or_else(|| "must be a `group:` or `role:`".to_owned())
+    };
+    let groups: BTreeSet<_> = entries("/groups", groups, group).map_err(field)?;
+    let attributes = key_form::attributes(attributes).map_err(field)?;
+    let context = context.map(|form| form.context("/context")).transpose()?.unwrap_or_default();
+    Ok(Supposed { name, groups, attributes, context })
 }
 
 impl RuleView {
@@ -275,7 +279,7 @@ pub(super) async fn explain(
     let permit = ask.permit::<authz::Explain>()?;
     json::require_json(&headers)?;
     let form = json::parse::<ExplainForm>(&read_bounded(body, server.settings.json_bytes_max).await?)?;
-    let supposed = form.supposed()?;
+    let supposed = supposed(&form.principal, form.groups.clone(), form.attributes.clone(), form.context.as_ref())?;
     let place = names::known_place(&(form.collection.clone(), form.document_id.clone()))?;
     let place = (place.collection, place.document);
     let answer = server.administration.explain(&permit, place, supposed, ask.id()).await?;

@@ -2,6 +2,7 @@
 //!
 //! A resource is a file: its types, its handlers and their description. [`routes`] lists them; [`gate`] is what every request of `/v1` passes.
 
+mod access;
 mod batch;
 mod body;
 mod collection_form;

@@ -62,6 +62,15 @@ impl PageQuery {
         position.map(Some).ok_or_else(invalid)
     }
 
+    /// The same where a list is asked for in a body.
+    pub(super) fn in_body(limit: Option<usize>, cursor: Option<String>, ask: &Ask) -> Result<Self, Problem> {
+        let limit = limit.unwrap_or(LIMIT_DEFAULT);
+        if !(1..=LIMIT_MAX).contains(&limit) {
+            return Err(bad_limit("/limit"));
+        }
+        Ok(Self { limit: limit.min(ask.results_max().unwrap_or(usize::MAX)), cursor, tenant: None })
+    }
+
     /// Refuses a tenant where the credential says which one it is.
     pub(super) fn without_tenant(self) -> Result<Self, Problem> {
         match self.tenant {

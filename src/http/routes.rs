@@ -10,7 +10,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    batch, collections, directory, docs, documents, envelope_keys, exchange, explain, folders, gate, groups, health, keys,
+    access, batch, collections, directory, docs, documents, envelope_keys, exchange, explain, folders, gate, groups, health, keys,
     openapi, outside, policies, policy_trials, problem, quarantine, reprocess, revocations, scim, search, simulate,
     state::Server, tenants, upload,
 };
@@ -40,6 +40,8 @@ const ACTIONS: &[(&str, &str, Action)] = &[
     ("POST", "/v1/quarantine/{collection}/{document}/reject", Action::RejectQuarantined),
     ("POST", "/v1/reprocess", Action::Reprocess),
     ("POST", "/v1/explain", Action::Explain),
+    ("POST", "/v1/explain:readers", Action::ExplainReaders),
+    ("POST", "/v1/explain:documents", Action::ExplainDocuments),
     ("POST", "/v1/acl:simulate", Action::SimulateAcl),
     ("GET", "/v1/groups", Action::ListGroups),
     ("GET", "/v1/groups/{name}", Action::ReadGroup),
@@ -122,6 +124,8 @@ fn gated() -> OpenApiRouter<Server> {
         .routes(routes!(quarantine::reject))
         .routes(routes!(reprocess::reprocess))
         .routes(routes!(explain::explain))
+        .routes(routes!(access::readers))
+        .routes(routes!(access::documents))
         .routes(routes!(simulate::simulate))
         .routes(routes!(groups::list))
         .routes(routes!(groups::put, groups::get, groups::delete))

@@ -256,7 +256,11 @@ impl Ingestion {
     }
 
     /// The settings of a collection that the caller may write to.
-    pub(super) fn writable(&self, caller: &Caller, collection: &CollectionId) -> Result<Arc<CollectionRecord>, IngestError> {
+    pub(super) fn writable(
+        &self,
+        caller: &Caller,
+        collection: &CollectionId,
+    ) -> Result<Arc<CollectionRecord>, IngestError> {
         let visibility = Visibility::of(&self.catalog, &self.engine, caller, self.clock.now());
         // A tenant that is gone took its keys with it.
         let visibility = visibility.ok_or(IngestError::CredentialGone)?;

@@ -3,6 +3,10 @@
 //! The modules are `#[cfg(test)]` so that lints treat their helpers as the test code they are.
 
 #[cfg(test)]
+mod access_lists;
+#[cfg(test)]
+mod audience;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod bad_input;

@@ -25,6 +25,8 @@ impl Example {
             ("POST", "/v1/explain") => {
                 json(json!({"principal": "user:ann", "collection": "handbook", "document_id": "d"}))
             }
+            ("POST", "/v1/explain:readers") => json(json!({"collection": "handbook", "document_id": "d"})),
+            ("POST", "/v1/explain:documents") => json(json!({"principal": "user:ann", "collection": "handbook"})),
             ("POST", "/v1/acl:simulate") => {
                 json(json!({"collection": "handbook", "document_id": "d", "acl": {"allow": ["user:ann"]}}))
             }
