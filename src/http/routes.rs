@@ -10,9 +10,9 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    access, batch, collections, directory, docs, documents, envelope_keys, exchange, explain, folders, gate, groups, health, keys,
-    openapi, outside, policies, policy_trials, problem, quarantine, reprocess, revocations, scim, search, simulate,
-    state::Server, tenants, upload,
+    access, batch, collections, directory, docs, documents, envelope_keys, exchange, explain, folders, gate, groups,
+    health, keys, openapi, outside, policies, policy_trials, problem, quarantine, reprocess, revocations, scim, search,
+    simulate, state::Server, tenants, upload,
 };
 use crate::audit::Action;
 

@@ -27,6 +27,7 @@ impl Ingestion {
     ) -> Result<Answer<String>, IngestError> {
         let caller = permit.caller();
         self.need_folders(caller, &folder.collection)?;
+        let folder = FolderRecord { acl: self.pinned(caller, folder.acl)?, ..folder };
         let write = Write::PutFolder(caller.tenant().clone(), Box::new(folder));
         let committed = self.commit(caller, write, 200, request_id).await?;
         Ok(Answer::new(committed.revision, committed.receipt))
@@ -45,6 +46,7 @@ impl Ingestion {
         let caller = permit.caller();
         self.need_folders(caller, collection)?;
         let found = self.store.folder(caller.tenant(), collection, folder).await?.ok_or(IngestError::NotFound)?;
+        let found = self.shown(caller, found)?;
         let event = AuditEvent {
             resource: Some(format!("{collection}/{folder}")),
             count: 1,
@@ -70,6 +72,7 @@ impl Ingestion {
         let mut found = self.store.folders(caller.tenant(), collection, after, limit + 1).await?;
         let has_more = found.len() > limit;
         found.truncate(limit);
+        let found = found.into_iter().map(|folder| self.shown(caller, folder)).collect::<Result<Vec<_>, _>>()?;
         let event = AuditEvent {
             resource: Some(collection.to_string()),
             count: found.len(),
@@ -94,6 +97,12 @@ impl Ingestion {
         let write = Write::DeleteFolder { tenant: caller.tenant().clone(), collection, folder };
         let committed = self.commit(caller, write, 204, request_id).await?;
         Ok(Answer::new(committed.revision, committed.receipt))
+    }
+
+    /// A folder with the names that its ACL means now: who bore one before is nobody.
+    fn shown(&self, caller: &Caller, folder: FolderRecord) -> Result<FolderRecord, IngestError> {
+        let names = self.engine.names(caller.tenant()).ok_or(IngestError::CredentialGone)?;
+        Ok(FolderRecord { acl: names.shown(&folder.acl), ..folder })
     }
 
     /// Whether the collection has folders for the caller.

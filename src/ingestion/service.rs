@@ -240,7 +240,7 @@ impl Ingestion {
     }
 
     /// An ACL for those who bear its names now.
-    fn pinned(&self, caller: &Caller, acl: Acl) -> Result<Acl, IngestError> {
+    pub(super) fn pinned(&self, caller: &Caller, acl: Acl) -> Result<Acl, IngestError> {
         // A tenant that is gone took its keys with it.
         Ok(self.engine.names(caller.tenant()).ok_or(IngestError::CredentialGone)?.pin(acl))
     }

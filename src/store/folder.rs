@@ -4,7 +4,7 @@ use ringfence_indexes::{CollectionId, DocumentId, TenantId};
 use sqlx::{FromRow, SqliteConnection};
 
 use super::{
-    FolderRecord, Placement, StoreError,
+    FolderRecord, Placement, Store, StoreError,
     digest::{RowDigest, digest_of},
     error::damaged,
     form,
@@ -75,6 +75,38 @@ impl PlacementRow {
         let name = |name: &str| DocumentId::new(name).map_err(|_| fault());
         let placement = Placement { folder: name(&self.folder_id)?, own: acl.map(form::read_acl).transpose()? };
         Ok((name(&self.document_id)?, placement, digest))
+    }
+}
+
+impl Store {
+    /// Folders of a collection after one of them, in the order of their names.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails.
+    pub async fn folders(
+        &self,
+        tenant: &TenantId,
+        collection: &CollectionId,
+        after: Option<&DocumentId>,
+        limit: usize,
+    ) -> Result<Vec<FolderRecord>, StoreError> {
+        let mut connection = self.reader().await?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        page(&mut connection, tenant, collection, after.map_or("", DocumentId::as_str), limit).await
+    }
+
+    /// One folder.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails.
+    pub async fn folder(
+        &self,
+        tenant: &TenantId,
+        collection: &CollectionId,
+        folder: &DocumentId,
+    ) -> Result<Option<FolderRecord>, StoreError> {
+        let mut connection = self.reader().await?;
+        Ok(one(&mut connection, tenant, collection, folder).await?.map(|(record, _)| record))
     }
 }
 

@@ -26,7 +26,7 @@ mod writer;
 
 use std::{path::Path, time::Duration};
 
-use ringfence_indexes::{CollectionId, Document, DocumentId, PolicyName, Selection, TenantId, Timestamp};
+use ringfence_indexes::{CollectionId, Document, DocumentId, Selection, TenantId, Timestamp};
 use sqlx::{
     ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, SqlitePool,
     pool::PoolConnection,
@@ -181,76 +181,6 @@ impl Store {
     pub async fn stored_collections(&self, tenant: &TenantId) -> Result<Vec<StoredCollection>, StoreError> {
         let mut connection = self.reader().await?;
         Ok(collection::all(&mut connection, tenant).await?.into_iter().map(|(stored, _)| stored).collect())
-    }
-
-    /// A tenant's policies that hold after one of them, in the order of their names.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the database fails or holds what was not written.
-    pub async fn policies(
-        &self,
-        tenant: &TenantId,
-        after: Option<&PolicyName>,
-        limit: usize,
-    ) -> Result<Vec<PolicyRecord>, StoreError> {
-        let mut connection = self.reader().await?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        policy::page(&mut connection, tenant, after.map_or("", PolicyName::as_str), limit).await
-    }
-
-    /// The versions of a policy before one of them, the newest first; deletions are among them.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the database fails or holds what was not written.
-    pub async fn policy_versions(
-        &self,
-        tenant: &TenantId,
-        name: &PolicyName,
-        before: Option<u32>,
-        limit: usize,
-    ) -> Result<Vec<PolicyRecord>, StoreError> {
-        let mut connection = self.reader().await?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        policy::versions(&mut connection, tenant, name, before, limit).await
-    }
-
-    /// What a tenant says of all its policies.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the database fails or holds what was not written.
-    pub async fn policy_settings(&self, tenant: &TenantId) -> Result<PolicySettings, StoreError> {
-        let mut connection = self.reader().await?;
-        Ok(policy::settings(&mut connection, tenant).await?.map(|(settings, _)| settings).unwrap_or_default())
-    }
-
-    /// Folders of a collection after one of them, in the order of their names.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the database fails.
-    pub async fn folders(
-        &self,
-        tenant: &TenantId,
-        collection: &CollectionId,
-        after: Option<&DocumentId>,
-        limit: usize,
-    ) -> Result<Vec<FolderRecord>, StoreError> {
-        let mut connection = self.reader().await?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        folder::page(&mut connection, tenant, collection, after.map_or("", DocumentId::as_str), limit).await
-    }
-
-    /// One folder.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the database fails.
-    pub async fn folder(
-        &self,
-        tenant: &TenantId,
-        collection: &CollectionId,
-        folder: &DocumentId,
-    ) -> Result<Option<FolderRecord>, StoreError> {
-        let mut connection = self.reader().await?;
-        Ok(folder::one(&mut connection, tenant, collection, folder).await?.map(|(record, _)| record))
     }
 
     /// Every key, operators' included.

@@ -4,7 +4,7 @@ use ringfence_indexes::{PolicyName, TenantId, Timestamp};
 use sqlx::{FromRow, SqliteConnection};
 
 use super::{
-    StoreError,
+    Store, StoreError,
     digest::{RowDigest, digest_of},
     error::damaged,
 };
@@ -88,6 +88,48 @@ impl PolicyRow {
             written_at: Timestamp(self.written_at),
             written_by: self.written_by,
         })
+    }
+}
+
+impl Store {
+    /// A tenant's policies that hold after one of them, in the order of their names.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or holds what was not written.
+    pub async fn policies(
+        &self,
+        tenant: &TenantId,
+        after: Option<&PolicyName>,
+        limit: usize,
+    ) -> Result<Vec<PolicyRecord>, StoreError> {
+        let mut connection = self.reader().await?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        page(&mut connection, tenant, after.map_or("", PolicyName::as_str), limit).await
+    }
+
+    /// The versions of a policy before one of them, the newest first; deletions are among them.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or holds what was not written.
+    pub async fn policy_versions(
+        &self,
+        tenant: &TenantId,
+        name: &PolicyName,
+        before: Option<u32>,
+        limit: usize,
+    ) -> Result<Vec<PolicyRecord>, StoreError> {
+        let mut connection = self.reader().await?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        versions(&mut connection, tenant, name, before, limit).await
+    }
+
+    /// What a tenant says of all its policies.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or holds what was not written.
+    pub async fn policy_settings(&self, tenant: &TenantId) -> Result<PolicySettings, StoreError> {
+        let mut connection = self.reader().await?;
+        Ok(settings(&mut connection, tenant).await?.map(|(settings, _)| settings).unwrap_or_default())
     }
 }
 
