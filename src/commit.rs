@@ -6,6 +6,7 @@ mod apply;
 mod directory;
 mod document;
 mod effect;
+mod error;
 mod folder;
 mod group;
 mod policy;
@@ -26,9 +27,9 @@ use std::{
 use ringfence_indexes::Engine;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+pub use self::error::{CommitError, FOLDER_DEPTH_MAX};
 pub use self::write::{
-    Cause, CommitError, Committed, DocumentBody, DocumentWrite, Expected, FOLDER_DEPTH_MAX, Outcome, PolicyWrite,
-    ReworkWrite, Write, WriteRequest,
+    Cause, Committed, DocumentBody, DocumentWrite, Expected, Outcome, PolicyWrite, ReworkWrite, Write, WriteRequest,
 };
 use self::{effect::Derived, group::Groups, worker::Worker};
 use crate::{

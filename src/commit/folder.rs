@@ -3,10 +3,9 @@
 use ringfence_indexes::{Acl, Change, CollectionId, DocumentId, TenantId};
 
 use super::{
-    CommitError, Outcome,
+    CommitError, FOLDER_DEPTH_MAX, Outcome,
     apply::{Applied, Apply, Refused},
     effect::Effect,
-    write::FOLDER_DEPTH_MAX,
 };
 use crate::{
     acl_form,

@@ -16,12 +16,12 @@ fn world(server: &Server) -> (Tenant, Vec<Caller>) {
     tenant.group("interns", &["user:cy"]);
     let allow: [&[&str]; 6] = [&["everyone"], &["user:ann"], &["group:eng"], &["group:interns"], &["user:bo"], &[]];
     for (number, allow) in allow.iter().enumerate() {
-        tenant.text("handbook", &format!("d{number}"), WORD, allow);
+        tenant.text("handbook", &format!("d{number}"), &format!("the {WORD} of number {number}"), allow);
     }
-    let denied = json!({"text": WORD, "acl": {"allow": ["everyone"], "deny": ["group:interns"]}});
+    let denied = json!({"text": format!("a denied {WORD}"), "acl": {"allow": ["everyone"], "deny": ["group:interns"]}});
     tenant.put("handbook", "denied", &denied).expect(200);
     let cleared = json!({"allow": ["everyone"], "require": [{"attribute": "clearance", "at_least": 2}]});
-    tenant.put("handbook", "cleared", &json!({"text": WORD, "acl": cleared})).expect(200);
+    tenant.put("handbook", "cleared", &json!({"text": format!("what {WORD} is cleared"), "acl": cleared})).expect(200);
     let people = PEOPLE.iter().map(|name| tenant.user(name, &[])).collect();
     (tenant, people)
 }
