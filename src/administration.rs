@@ -45,7 +45,7 @@ pub struct Administration {
     pub catalog: Arc<Catalog>,
     /// The indexes, which know who may read a collection.
     pub engine: Arc<Engine>,
-    /// The built-in embedder, which says how long its vectors are.
+    /// The server's embedder, which says how long its vectors are.
     pub embedder: Arc<Embedder>,
     /// Groups and keys.
     pub store: Store,

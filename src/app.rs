@@ -62,7 +62,7 @@ pub struct App {
     pub engine: Arc<Engine>,
     /// Which tenants are open.
     pub tenants: Arc<Tenants>,
-    /// The built-in embedder.
+    /// What turns texts into vectors.
     pub embedder: Arc<Embedder>,
     /// What was asked and done.
     pub audit: Arc<AuditLog>,
@@ -176,7 +176,7 @@ impl App {
             AuditSync::Always => SyncMode::Always,
         };
         let audit = Arc::new(AuditLog::open(&data_dir.join(AUDIT_DIR), &master, mode, Arc::clone(&clock))?);
-        let embedder = Arc::new(Embedder::builtin()?);
+        let embedder = Arc::new(open_embedder(&config).await?);
         let store = Store::open(data_dir).await?;
         let keyring = Arc::new(Keyring::new(KeyHasher::new(master.derive("api key"))));
         originals::seal_all(&store, &master).await?;
@@ -298,6 +298,15 @@ impl App {
 /// Every tenant's name.
 fn names(catalog: &Catalog) -> Vec<TenantId> {
     catalog.tenants().iter().map(|record| record.id.clone()).collect()
+}
+
+/// Reads the configured model, which takes a while for a large one.
+async fn open_embedder(config: &Config) -> Result<Embedder, StartError> {
+    let config = config.embedder.clone();
+    let opened = tokio::task::spawn_blocking(move || Embedder::open(&config)).await;
+    opened
+        .map_err(|panic| StartError::Embedder(EmbedderError::Builtin(panic.to_string())))?
+        .map_err(StartError::Embedder)
 }
 
 /// Starts the first worker, and says what it cannot be kept from.

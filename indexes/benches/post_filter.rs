@@ -164,6 +164,9 @@ fn ask(engine: &Engine, workload: &Workload, queries: &[Query], mode: Mode) -> V
             top_k: TOP_K,
             max_per_document: None,
             collapse_duplicates: false,
+            min_score: None,
+            diversity: None,
+            prefix: false,
         };
         let bits = |score: Option<f32>| score.map(f32::to_bits);
         let hits = scope.search(&request).expect("a search finds what there is");

@@ -52,6 +52,9 @@ fn search(scope: &Scope, query: &Query, mode: Mode) -> usize {
         top_k: TOP_K,
         max_per_document: None,
         collapse_duplicates: false,
+        min_score: None,
+        diversity: None,
+        prefix: false,
     };
     scope.search(&request).expect("a search finds what there is").len()
 }

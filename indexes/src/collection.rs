@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{id::CollectionId, principal::Principal};
+use crate::{id::CollectionId, lexical::kind::AnalyzerKind, principal::Principal};
 
 /// Where the vectors of a collection come from. Vectors of two sources are never compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Collection {
     pub vectors: VectorSource,
     /// How far its authors are trusted, as tenant policies see it: a label, and no licence for anything.
     pub trust: &'static str,
+    /// How its texts are cut into terms. A change cuts what is there anew.
+    pub analyzer: AnalyzerKind,
 }
 
 /// The collections that a request, or the ceiling of a credential, is limited to.

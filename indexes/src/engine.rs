@@ -317,8 +317,14 @@ mod tests {
         let subject = Subject::assert_verified(tenant.clone(), everyone.clone(), BTreeMap::new());
         let vectors = VectorSource::Client { dimensions: 2 };
         let (readers, writers) = (everyone.clone(), everyone.clone());
-        let mut changes =
-            vec![Change::PutCollection(Collection { id: id.clone(), readers, writers, vectors, trust: "untrusted" })];
+        let mut changes = vec![Change::PutCollection(Collection {
+            id: id.clone(),
+            readers,
+            writers,
+            vectors,
+            trust: "untrusted",
+            analyzer: crate::lexical::kind::AnalyzerKind::English,
+        })];
         changes.extend((0..20_u8).map(|number| {
             let text = UntrustedText::new(format!("passage {number}"));
             let prepared = PreparedChunk::assert_prepared(text, String::new(), 0..9, 0, Vec::new(), Vec::new());
@@ -356,6 +362,9 @@ mod tests {
             top_k: 50,
             max_per_document: None,
             collapse_duplicates: false,
+            min_score: None,
+            diversity: None,
+            prefix: false,
         };
         Ok(engine.scope(subject, &Selection::All, NOW)?.search(&request)?.len())
     }

@@ -327,6 +327,7 @@ pub(crate) mod tests {
             writers: BTreeSet::new(),
             vectors: VectorSource::Builtin { dimensions: 1 },
             trust: "untrusted",
+            analyzer: crate::lexical::kind::AnalyzerKind::English,
         }
     }
 

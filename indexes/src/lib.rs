@@ -8,6 +8,7 @@ mod acl;
 mod body;
 mod case;
 mod change;
+mod choice;
 mod class;
 mod collection;
 mod directory;
@@ -52,6 +53,7 @@ pub use expectation::{Expectation, Target, Unmet};
 pub use explain::{Amendment, Check, Explanation, Match, Rule, Supposed};
 pub use filter::{Filter, InvalidFilter};
 pub use id::{ChunkId, CollectionId, DocumentId, PolicyName, TenantId};
+pub use lexical::kind::AnalyzerKind;
 pub use options::EngineOptions;
 pub use principal::{AttributeSource, AttributeValue, Principal, PrincipalKind, Subject};
 pub use rules::{

@@ -14,7 +14,7 @@ use crate::{
     error::EngineError,
     graph::{ClassGraph, Task},
     id::{ChunkId, CollectionId, DocumentId},
-    lexical::analyzer::Analyzer,
+    lexical::{analyzer::Analyzer, kind::AnalyzerKind},
     options::EngineOptions,
     segment::{Fresh, LiveSegment, Row},
     vector::Vector,
@@ -65,6 +65,7 @@ impl Partition {
         &mut self,
         touched: &Touched,
         fresh: &Fresh,
+        kind: AnalyzerKind,
         analyzer: &mut Analyzer,
         options: &EngineOptions,
     ) -> Result<Option<Task>, EngineError> {
@@ -81,7 +82,7 @@ impl Partition {
         }
         while !rows.is_empty() {
             let rest = rows.split_off(rows.len().min(SEGMENT_ROWS_MAX));
-            self.segments.push(LiveSegment::build(rows, fresh, analyzer, options)?);
+            self.segments.push(LiveSegment::build(rows, fresh, kind, analyzer, options)?);
             rows = rest;
         }
         self.tidy(options);

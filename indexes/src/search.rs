@@ -23,8 +23,10 @@ pub enum Mode {
 /// One search.
 #[derive(Clone, Copy)]
 pub struct SearchRequest<'a> {
-    /// Any text; it cannot fail to parse.
+    /// Any text; it cannot fail to parse. Where words rank, those between double quotes must stand side by side, and a `*` behind the last one stands for its rest.
     pub query: &'a str,
+    /// Whether the last word may go on without a `*`, unless a blank follows it.
+    pub prefix: bool,
     /// The query in the space of the built-in embedder.
     pub builtin_vector: Option<&'a Vector>,
     /// The query in the space of client vectors; compared where the dimensions agree.
@@ -39,6 +41,10 @@ pub struct SearchRequest<'a> {
     pub max_per_document: Option<usize>,
     /// Whether a passage is dropped that says almost the same as a better one.
     pub collapse_duplicates: bool,
+    /// The least score of a passage.
+    pub min_score: Option<f32>,
+    /// From 0 to 1: how much being unlike those already chosen counts beside the score when passages are chosen. The chosen are still listed by score.
+    pub diversity: Option<f32>,
 }
 
 impl fmt::Debug for SearchRequest<'_> {

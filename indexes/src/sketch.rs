@@ -32,12 +32,16 @@ impl Sketch {
 
     /// Whether the estimated Jaccard similarity says that the texts are near-duplicates. A text without words has none.
     pub(crate) fn is_near(&self, other: &Self) -> bool {
+        self.likeness(other) >= DUPLICATE
+    }
+
+    /// The estimated Jaccard similarity, 0 where neither text has words.
+    #[expect(clippy::cast_precision_loss, reason = "at most 64")]
+    pub(crate) fn likeness(&self, other: &Self) -> f32 {
         let pairs = || self.0.iter().zip(&other.0).filter(|(left, right)| **left != EMPTY || **right != EMPTY);
         let equal = pairs().filter(|(left, right)| left == right).count();
         let count = pairs().count();
-        #[expect(clippy::cast_precision_loss, reason = "at most 64")]
-        let estimate = || equal as f32 / count as f32;
-        count > 0 && estimate() >= DUPLICATE
+        if count == 0 { 0.0 } else { equal as f32 / count as f32 }
     }
 }
 

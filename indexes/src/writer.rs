@@ -88,8 +88,27 @@ impl Writer<'_> {
         if changes_space && self.snapshot.documents.get(&collection.id).is_some_and(|documents| !documents.is_empty()) {
             return Err(EngineError::VectorSource(collection.id));
         }
+        let changes_terms = before.is_some_and(|before| before.analyzer != collection.analyzer);
         let id = collection.id.clone();
         self.policy().set_collection(&id, Some(Arc::new(collection)));
+        if changes_terms {
+            self.index_anew(&id)?;
+        }
+        Ok(())
+    }
+
+    /// Has every document of a collection leave its segments and come again, within the same snapshot.
+    fn index_anew(&mut self, id: &CollectionId) -> Result<(), EngineError> {
+        let documents: Vec<Arc<DocumentEntry>> =
+            self.snapshot.documents.get(id).into_iter().flat_map(Documents::values).cloned().collect();
+        for document in documents {
+            self.recall(&document)?;
+            let touched = self.touched.entry(document.class).or_default();
+            // What came with this list of changes is in no segment yet.
+            if touched.came.insert(document.id.clone()) {
+                touched.left.extend(document.chunks.iter().map(|chunk| chunk.id));
+            }
+        }
         Ok(())
     }
 
@@ -232,7 +251,9 @@ impl Writer<'_> {
                 classes.remove(partition.class, &partition.collection, &partition.acl);
                 self.snapshot.partitions.remove_mut(class);
             } else {
-                tasks.extend(partition.reindex(touched, &self.fresh, analyzer, options)?);
+                let settings = self.snapshot.policy.collections.get(&partition.collection);
+                let kind = settings.map(|settings| settings.analyzer).unwrap_or_default();
+                tasks.extend(partition.reindex(touched, &self.fresh, kind, analyzer, options)?);
             }
         }
         Ok((self.snapshot, tasks))

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ringfence_indexes::{Acl, CollectionId, Names, Principal, VectorSource};
+use ringfence_indexes::{Acl, AnalyzerKind, CollectionId, Names, Principal, VectorSource};
 use ringfence_ingest::{RedactionKind, SanitizePolicy};
 
 use super::{Administration, AdministrationError, Page};
@@ -38,6 +38,8 @@ pub struct CollectionSettings {
     pub accept: Vec<String>,
     /// Where vectors come from; `None` leaves it as it is, and is built-in for a new collection.
     pub embedding: Option<Embedding>,
+    /// How texts are cut into terms; `None` leaves it as it is, and is English for a new collection.
+    pub analyzer: Option<AnalyzerKind>,
 }
 
 /// Where vectors come from, as a client says it.
@@ -83,6 +85,7 @@ impl Administration {
         let kept = before.as_ref().map(|before| before.embedding);
         let record = CollectionRecord {
             embedding: settings.embedding.map(|asked| self.vectors(asked)).or(kept).unwrap_or_else(|| self.builtin()),
+            analyzer: settings.analyzer.or(before.as_ref().map(|before| before.analyzer)).unwrap_or_default(),
             created_at: before.map_or_else(|| self.clock.now(), |before| before.created_at),
             id,
             description: settings.description,

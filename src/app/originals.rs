@@ -126,6 +126,7 @@ mod tests {
             retention_days: None,
             accept: Vec::new(),
             embedding: VectorSource::Client { dimensions: 2 },
+            analyzer: ringfence_indexes::AnalyzerKind::English,
             created_at: Timestamp(0),
         };
         let mut writer = store.writer().await.unwrap();

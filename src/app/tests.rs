@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, fs, sync::Arc};
 
-use ringfence_indexes::{Acl, CollectionId, DocumentChunk, DocumentId, Principal, TenantId, VectorSource};
+use ringfence_indexes::{
+    Acl, AnalyzerKind, CollectionId, DocumentChunk, DocumentId, Principal, TenantId, VectorSource,
+};
 use ringfence_ingest::{Content, PrepareOptions, Source, prepare};
 use serde_json::Map;
 
@@ -26,7 +28,9 @@ fn allow(name: &str) -> Acl {
 fn document(app: &App, number: usize) -> DocumentWrite {
     let text = format!("passage {number} about the rotation of keys. ").repeat(number % 7 * 12 + 1);
     let prepared = prepare(Source { title: None, content: Content::Text(text) }, &PrepareOptions::default()).unwrap();
-    let place = |prepared| DocumentChunk { vector: app.embedder.embed_passage(None, &prepared), prepared };
+    let vectors = app.embedder.embed_passages(None, prepared.chunks.iter()).unwrap().unwrap();
+    let chunks = prepared.chunks.into_iter().zip(vectors);
+    let chunks = chunks.map(|(prepared, vector)| DocumentChunk { prepared, vector }).collect();
     DocumentWrite {
         tenant: tenant(),
         collection: CollectionId::new("wiki").unwrap(),
@@ -43,7 +47,7 @@ fn document(app: &App, number: usize) -> DocumentWrite {
         sanitizer: "rules-1".to_owned(),
         source: Some(b"sealed".to_vec()),
         vectors: VectorSource::Builtin { dimensions: app.embedder.dimensions() },
-        body: DocumentBody::Active(prepared.chunks.into_iter().map(place).collect()),
+        body: DocumentBody::Active(chunks),
     }
 }
 
@@ -65,6 +69,7 @@ async fn furnish(config: &Config) -> Arc<MasterKey> {
         retention_days: None,
         accept: Vec::new(),
         embedding: VectorSource::Builtin { dimensions: app.embedder.dimensions() },
+        analyzer: AnalyzerKind::English,
         created_at: ringfence_indexes::Timestamp(0),
     };
     let mut writes = vec![

@@ -58,6 +58,7 @@ impl Config {
             ));
         }
         self.certificates()?;
+        self.embedder.check()?;
         self.check_data_dir()?;
         self.issuer.iter().map(super::IssuerConfig::load).collect()
     }

@@ -4,6 +4,7 @@
 
 mod certificate;
 mod check;
+mod embedder;
 mod issuer;
 
 use std::{
@@ -15,7 +16,12 @@ use std::{
 
 use serde::Deserialize;
 
-pub use self::{certificate::CertificateConfig, check::UnsafeConfig, issuer::IssuerConfig};
+pub use self::{
+    certificate::CertificateConfig,
+    check::UnsafeConfig,
+    embedder::{EmbedderConfig, OpenaiConfig, RtenConfig},
+    issuer::IssuerConfig,
+};
 
 /// The file that is read where none is named.
 pub const FILE: &str = "ringfence.toml";
@@ -56,6 +62,8 @@ pub struct Config {
     pub sanitizer: String,
     /// Whether tokens of `ringfence token mint` are accepted; only on loopback.
     pub development_issuer: bool,
+    /// What turns texts into vectors.
+    pub embedder: EmbedderConfig,
     /// Issuers of tokens.
     pub issuer: Vec<IssuerConfig>,
     /// Programs that show a client certificate.
@@ -218,6 +226,7 @@ impl Default for Config {
             engine: EngineConfig::default(),
             limits: LimitsConfig::default(),
             development_issuer: false,
+            embedder: EmbedderConfig::default(),
             issuer: Vec::new(),
             client_certificate: Vec::new(),
             cors: CorsConfig::default(),
@@ -316,6 +325,10 @@ fn resolve_paths(table: &mut toml::Table, folder: &Path) {
         resolve(tls, "cert_file", folder);
         resolve(tls, "key_file", folder);
         resolve(tls, "client_ca_file", folder);
+    }
+    if let Some(toml::Value::Table(embedder)) = table.get_mut("embedder") {
+        resolve(embedder, "folder", folder);
+        resolve(embedder, "key_file", folder);
     }
     for issuer in table.get_mut("issuer").and_then(toml::Value::as_array_mut).into_iter().flatten() {
         if let toml::Value::Table(issuer) = issuer {

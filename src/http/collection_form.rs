@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_indexes::{DIMENSIONS_MAX, Principal};
+use ringfence_indexes::{AnalyzerKind, DIMENSIONS_MAX, Principal};
 use ringfence_ingest::{RedactionKind, SanitizePolicy};
 use serde::Deserialize;
 use serde_json::Value;
@@ -56,6 +56,9 @@ pub(super) struct CollectionForm {
     accept: Option<Vec<String>>,
     /// Where vectors come from. Cannot change while there are documents.
     embedding: Option<EmbeddingForm>,
+    /// How texts are cut into terms: `english` (stems), `plain` (words as they stand), `cjk` (pairs and single characters), or stems of `arabic`, `danish`, `dutch`, `finnish`, `french`, `german`, `greek`, `hungarian`, `italian`, `norwegian`, `portuguese`, `romanian`, `russian`, `spanish`, `swedish`, `tamil`, `turkish`. Absent leaves it as it is; a change cuts what is there anew before it is acknowledged.
+    #[schema(default = "english", example = "english")]
+    analyzer: Option<String>,
 }
 
 /// Where the vectors of a collection come from.
@@ -90,6 +93,7 @@ impl CollectionForm {
         let retention_days = retention(self.retention_days).map_err(&mut fault);
         let accept = accept(self.accept).map_err(&mut fault);
         let embedding = self.embedding.map(EmbeddingForm::check).transpose().map_err(&mut fault);
+        let analyzer = self.analyzer.map(|name| analyzer(&name)).transpose().map_err(&mut fault);
         let checked = (|| {
             Ok::<_, ()>(CollectionSettings {
                 description: description?,
@@ -102,6 +106,7 @@ impl CollectionForm {
                 retention_days: retention_days?,
                 accept: accept?,
                 embedding: embedding?,
+                analyzer: analyzer?,
             })
         })();
         checked.map_err(|()| Problem::invalid_fields(faults))
@@ -134,6 +139,13 @@ pub(super) const fn sanitize_name(policy: SanitizePolicy) -> &'static str {
 fn sanitize(name: &str) -> Option<SanitizePolicy> {
     let all = [SanitizePolicy::Strip, SanitizePolicy::Flag, SanitizePolicy::Quarantine];
     all.into_iter().find(|policy| sanitize_name(*policy) == name)
+}
+
+fn analyzer(name: &str) -> Result<AnalyzerKind, Problem> {
+    AnalyzerKind::from_name(name).ok_or_else(|| {
+        let names: Vec<_> = AnalyzerKind::ALL.iter().map(|kind| format!("`{}`", kind.name())).collect();
+        Problem::invalid("/analyzer", format!("must be one of {}", names.join(", ")))
+    })
 }
 
 fn bounded_text(text: Option<String>) -> Result<String, Problem> {
@@ -226,11 +238,11 @@ mod tests {
         let settings = parse(json!({
             "description": "x", "default_acl": {"allow": ["group:eng"]}, "readers": ["group:eng"], "writers": [],
             "trust": "curated", "sanitize": "flag", "redact": [], "retention_days": 30, "accept": ["Text/HTML"],
-            "embedding": {"source": "client", "dimensions": 384}
+            "embedding": {"source": "client", "dimensions": 384}, "analyzer": "german"
         }));
         let settings = settings.unwrap();
         assert_eq!(settings.embedding, Some(Embedding::Client { dimensions: 384 }));
-        assert_eq!(settings.accept, ["text/html"]);
+        assert_eq!((settings.accept, settings.analyzer), (vec!["text/html".to_owned()], Some(AnalyzerKind::German)));
         assert!(settings.writers.is_empty() && settings.redact.is_empty());
         check(&json!({"embedding": {"source": "builtin"}, "default_acl": null}), &[]);
     }
@@ -249,5 +261,6 @@ mod tests {
         check(&json!({"embedding": {"source": "client", "dimensions": 0}}), &["/embedding/dimensions"]);
         check(&json!({"embedding": {"source": "client"}}), &["/embedding/dimensions"]);
         check(&json!({"embedding": {"source": "remote"}}), &["/embedding/source"]);
+        check(&json!({"analyzer": "klingon", "sanitize": ""}), &["/sanitize", "/analyzer"]);
     }
 }

@@ -33,7 +33,7 @@ use crate::{
 #[schema(as = Collection, example = json!({
     "id": "handbook", "description": "How we work", "default_acl": {"allow": ["everyone"], "deny": []},
     "readers": ["everyone"], "writers": ["service:wiki-sync"], "trust": "internal", "sanitize": "strip",
-    "redact": ["card", "iban", "ssn"], "retention_days": null, "accept": [], "embedding": {"source": "builtin", "dimensions": 256},
+    "redact": ["card", "iban", "ssn"], "retention_days": null, "accept": [], "embedding": {"source": "builtin", "dimensions": 256}, "analyzer": "english",
     "created_at": "2026-11-03T09:12:44Z", "revision": "…"
 }))]
 struct CollectionView {
@@ -63,6 +63,8 @@ struct CollectionView {
     accept: Vec<String>,
     /// Where vectors come from.
     embedding: EmbeddingView,
+    /// How texts are cut into terms.
+    analyzer: &'static str,
     /// When it was made.
     created_at: String,
     /// The revision of the change; only in the answer to one.
@@ -112,6 +114,7 @@ impl CollectionView {
             retention_days: settings.retention_days,
             accept: settings.accept.clone(),
             embedding,
+            analyzer: settings.analyzer.name(),
             created_at: acl_form::format_time(settings.created_at),
             revision,
         }

@@ -169,6 +169,7 @@ codes! {
     Internal = 500, "internal", "The server failed";
     NotImplemented = 501, "not_implemented", "The server does not do this";
     Unavailable = 503, "unavailable", "The server cannot answer now";
+    EmbedderUnavailable = 503, "embedder_unavailable", "The embedder does not answer";
     AuditUnavailable = 503, "audit_unavailable", "The answer could not be recorded";
     StorageFull = 507, "storage_full", "The server has no room left";
 }

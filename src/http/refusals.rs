@@ -8,6 +8,7 @@ use crate::{
     authn::Unauthenticated,
     authz::Denied,
     commit::CommitError,
+    embed::EmbedFailure,
     ingestion::{draft::DraftError, service::IngestError},
     retrieval::{documents::ReadError, searcher::SearchError},
     scim::{Fault, ScimError},
@@ -47,11 +48,20 @@ impl From<AuditError> for Problem {
     }
 }
 
+impl From<EmbedFailure> for Problem {
+    fn from(failure: EmbedFailure) -> Self {
+        tracing::error!(error = &failure as &dyn std::error::Error, "the embedder gave no vectors");
+        let detail = "the embedder does not answer now; `\"mode\": \"keyword\"` does without it";
+        Self { retry_after_seconds: Some(5), ..Self::new(Code::EmbedderUnavailable, detail) }
+    }
+}
+
 impl From<SearchError> for Problem {
     fn from(error: SearchError) -> Self {
         match error {
             SearchError::CredentialGone => Self::unauthenticated(),
             SearchError::Audit(error) => error.into(),
+            SearchError::Embedder(failure) => failure.into(),
             SearchError::VectorLength { .. } => Self::invalid("/vector", error.to_string()),
             SearchError::Unsettled | SearchError::Busy | SearchError::Stopping => Self::unavailable(error.to_string()),
             SearchError::Engine(ref engine) => {
@@ -86,6 +96,7 @@ impl From<IngestError> for Problem {
                 Self::new(Code::AclRequired, "send an `acl`, or give the collection a `default_acl`")
             }
             IngestError::Draft(error) => error.into(),
+            IngestError::Embedder(failure) => failure.into(),
             IngestError::Commit(error) => error.into(),
             IngestError::Audit(error) => error.into(),
             IngestError::Cage(cause) => {
@@ -112,6 +123,7 @@ impl From<DraftError> for Problem {
         match error {
             DraftError::Label(label) => Self::invalid(label.pointer.clone(), label.to_string()),
             DraftError::Prepare(error) => error.into(),
+            DraftError::Embedder(failure) => failure.into(),
             DraftError::VectorMissing(index) | DraftError::VectorUnexpected(index) => {
                 Self::invalid(format!("/chunks/{index}/vector"), error.to_string())
             }

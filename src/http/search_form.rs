@@ -24,7 +24,7 @@ const TOKENS_MAX: u64 = 1_000_000;
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SearchForm {
-    /// The question, at most 8 KiB.
+    /// The question, at most 8 KiB; any text. For ranking by words, words between double quotes must stand side by side in a passage, and a `*` right behind the last word stands for its rest.
     #[schema(example = "how do we rotate signing keys?", max_length = 8192)]
     query: String,
     /// How many passages at most.
@@ -47,6 +47,18 @@ pub(super) struct SearchForm {
     /// How many passages one document may give.
     #[schema(minimum = 1, example = 3)]
     max_per_document: Option<u64>,
+    /// Whether the last word may go on without a `*`, for asking while a person types; a blank behind it says that it is whole.
+    #[schema(default = false)]
+    prefix: Option<bool>,
+    /// Leaves out passages whose `score` is lower. `keyword` and `hybrid` score from 0 to 1, relative to the best of this answer; `vector` is the cosine.
+    #[schema(minimum = 0.0, maximum = 1.0, example = 0.2)]
+    min_score: Option<f32>,
+    /// Leaves out passages that say almost the same as a better one.
+    #[schema(default = false)]
+    collapse_duplicates: Option<bool>,
+    /// How much being unlike the passages already chosen counts beside the score, when it is chosen which to give (maximal marginal relevance); they are listed by `score` all the same.
+    #[schema(minimum = 0.0, maximum = 1.0, example = 0.3)]
+    diversity: Option<f32>,
     /// How `context` is rendered: `none`, `json`, `delimited`, `datamarked`, `encoded`, `anthropic` or `openai`.
     #[schema(default = "delimited", example = "delimited")]
     format: Option<String>,
@@ -82,6 +94,8 @@ impl SearchForm {
         let format = faults.check("/format", format(self.format.as_deref()));
         let min_trust = faults.check("/min_trust", trust(self.min_trust.as_deref()));
         let audience = faults.check_at(audience(self.audience));
+        let min_score = faults.share("/min_score", self.min_score);
+        let diversity = faults.share("/diversity", self.diversity);
         match (text, collections, filter, mode, vector, format, min_trust) {
             (Some(text), Some(collections), Some(filter), Some(mode), Some(vector), Some(format), Some(min_trust))
                 if faults.0.is_empty() =>
@@ -96,6 +110,10 @@ impl SearchForm {
                     vector,
                     max_tokens,
                     max_per_document,
+                    prefix: self.prefix.unwrap_or(false),
+                    min_score,
+                    collapse_duplicates: self.collapse_duplicates.unwrap_or(false),
+                    diversity,
                     format,
                     min_trust,
                     audience: audience.flatten(),
@@ -122,6 +140,11 @@ impl Faults {
         let value = value?;
         let checked = usize::try_from(value).ok().filter(|_| (1..=max).contains(&value));
         self.check(pointer, checked.ok_or_else(|| format!("must be from 1 to {max}")))
+    }
+
+    fn share(&mut self, pointer: &str, value: Option<f32>) -> Option<f32> {
+        let value = value?;
+        self.check(pointer, if (0.0..=1.0).contains(&value) { Ok(value) } else { Err("must be from 0 to 1") })
     }
 }
 
@@ -210,6 +233,10 @@ mod tests {
         check(&json!({"query": "x".repeat(8193)}), &["/query"]);
         check(&json!({"query": "x", "top_k": 101, "mode": "fuzzy", "format": "xml"}), &["/top_k", "/mode", "/format"]);
         check(&json!({"query": "x", "top_k": -1}), &["/top_k"]);
+        check(&json!({"query": "x", "min_score": 0, "diversity": 1, "prefix": true, "collapse_duplicates": true}), &[]);
+        check(&json!({"query": "x", "min_score": -0.1, "diversity": 1.5}), &["/min_score", "/diversity"]);
+        check(&json!({"query": "x", "diversity": 1e39}), &["/diversity"]);
+        check(&json!({"query": "x", "prefix": "yes"}), &["/prefix"]);
         check(&json!({"query": "x", "vector": [0, 0], "min_trust": "some"}), &["/vector", "/min_trust"]);
         check(&json!({"query": "x", "filter": {"acl": "user:a"}, "max_tokens": 0}), &["/filter", "/max_tokens"]);
     }

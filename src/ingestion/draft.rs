@@ -13,7 +13,7 @@ use super::{
     labels::{CleanLabels, InvalidLabel, clean},
     original::{Keeping, Original, Written},
 };
-use crate::embed::Embedder;
+use crate::embed::{EmbedFailure, Embedder};
 
 /// A document as a client sent it, without its ACL.
 #[derive(Clone, Debug)]
@@ -76,6 +76,8 @@ pub struct Draft {
     pub metadata: Map<String, Value>,
     /// The passages; none where the document is held back.
     pub chunks: Vec<DocumentChunk>,
+    /// Whether a remote embedder has yet to be asked for their vectors.
+    pub awaits_vectors: bool,
     /// The keyed hash of the content as it was sent, as it is shown.
     pub content_hash: String,
     /// What the sanitiser saw.
@@ -105,6 +107,9 @@ pub enum DraftError {
     /// 422: the collection has its own embedder.
     #[error("passage {0} has a vector, but this collection uses the built-in embedder")]
     VectorUnexpected(usize),
+    /// 503: the embedder gives no vectors.
+    #[error(transparent)]
+    Embedder(#[from] EmbedFailure),
     /// 422: a vector that the collection cannot hold.
     #[error("the vector of passage {index} is refused: {reason}")]
     Vector {
@@ -191,8 +196,17 @@ fn compose(
     // What is held back stays out of every index, whatever the parser made of it.
     let passages = if prepared.quarantine.is_some() { Vec::new() } else { prepared.chunks };
     let title = prepared.title;
-    let place = |chunk| place(chunk, title.as_ref(), vectors.as_ref(), embedder);
-    let chunks: Vec<DocumentChunk> = passages.into_iter().map(place).collect::<Result<_, _>>()?;
+    let placed = match &vectors {
+        Some(vectors) => {
+            let own = passages.iter().map(|passage| own_vector(passage, vectors).map(Some));
+            Some(own.collect::<Result<Vec<_>, _>>()?)
+        }
+        None => embedder.embed_passages(title.as_ref(), passages.iter())?,
+    };
+    let awaits_vectors = placed.is_none() && !passages.is_empty();
+    let placed: Vec<Option<Vector>> = placed.unwrap_or_else(|| vec![None; passages.len()]);
+    let placed = passages.into_iter().zip(placed);
+    let chunks: Vec<DocumentChunk> = placed.map(|(prepared, vector)| DocumentChunk { prepared, vector }).collect();
     let is_kept = intake.keeps_all || prepared.quarantine.is_some();
     let source = is_kept.then(|| {
         let served: BTreeSet<u32> = chunks.iter().map(|chunk| chunk.prepared.ordinal()).collect();
@@ -204,6 +218,7 @@ fn compose(
         uri: labels.uri,
         metadata: labels.metadata,
         chunks,
+        awaits_vectors,
         content_hash,
         findings: prepared.findings,
         removed: prepared.removed,
@@ -263,21 +278,11 @@ fn check_vector(values: &[f32], expected: usize) -> Result<Vector, EngineError> 
     Vector::new(values.to_vec())
 }
 
-fn place(
-    prepared: PreparedChunk,
-    title: Option<&UntrustedText>,
-    client: Option<&BTreeMap<u32, Vector>>,
-    embedder: &Embedder,
-) -> Result<DocumentChunk, DraftError> {
-    let vector = match client {
-        Some(vectors) => {
-            let index = prepared.ordinal();
-            let missing = || DraftError::VectorMissing(usize::try_from(index).unwrap_or(usize::MAX));
-            Some(vectors.get(&index).cloned().ok_or_else(missing)?)
-        }
-        None => embedder.embed_passage(title, &prepared),
-    };
-    Ok(DocumentChunk { prepared, vector })
+/// The client's vector of a passage. A passage of which nothing was left is missing, so its number counts and not its place.
+fn own_vector(passage: &PreparedChunk, vectors: &BTreeMap<u32, Vector>) -> Result<Vector, DraftError> {
+    let index = passage.ordinal();
+    let missing = || DraftError::VectorMissing(usize::try_from(index).unwrap_or(usize::MAX));
+    vectors.get(&index).cloned().ok_or_else(missing)
 }
 
 /// Keyed by the tenant, so that nobody can test a guess about a text, and equal texts of two tenants do not meet.

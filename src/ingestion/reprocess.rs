@@ -244,6 +244,7 @@ impl Ingestion {
             uri: info.uri.clone(),
             metadata: info.metadata.clone(),
             chunks: Vec::new(),
+            awaits_vectors: false,
             content_hash: info.content_hash.clone(),
             findings: info.findings.clone(),
             removed: info.removed,

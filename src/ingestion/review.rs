@@ -253,7 +253,7 @@ impl Ingestion {
         let intake = Intake { sanitize, ..self.intake(caller, collection, place) };
         let content_key = TenantKeys::derive(&self.master, caller.tenant()).content_key();
         let embedder = Arc::clone(&self.embedder);
-        Ok(self.prepare(move || redraft(original, parsed, &intake, &embedder, &content_key)).await??)
+        self.draft_with(move || redraft(original, parsed, &intake, &embedder, &content_key)).await
     }
 
     /// Commits what was made anew from an original, unless the document was written since that was read.

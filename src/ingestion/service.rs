@@ -21,7 +21,7 @@ use crate::{
     catalog::Catalog,
     clock::Clock,
     commit::{CommitError, Committed, Committer, DocumentBody, DocumentWrite, Write, WriteRequest},
-    embed::Embedder,
+    embed::{EmbedFailure, Embedder},
     entropy::Entropy,
     retrieval::{
         answer::{Answer, compute, record},
@@ -39,7 +39,7 @@ pub struct Ingestion {
     pub engine: Arc<Engine>,
     /// How the collections are set.
     pub catalog: Arc<Catalog>,
-    /// The built-in embedder.
+    /// What turns passages into vectors.
     pub embedder: Arc<Embedder>,
     /// The one writer.
     pub committer: Arc<Committer>,
@@ -106,6 +106,9 @@ pub enum IngestError {
     /// 415 or 422: the document itself.
     #[error(transparent)]
     Draft(#[from] DraftError),
+    /// 503: the embedder gives no vectors.
+    #[error(transparent)]
+    Embedder(#[from] EmbedFailure),
     /// 503: nothing can be parsed.
     #[error("no worker can be started for the parser")]
     Cage(#[source] CageError),
@@ -295,7 +298,7 @@ impl Ingestion {
         let intake = Intake { accept: collection.accept.clone(), ..self.intake(caller, collection, place) };
         let content_key = TenantKeys::derive(&self.master, caller.tenant()).content_key();
         let embedder = Arc::clone(&self.embedder);
-        Ok(self.prepare(move || draft(input, parsed, &intake, &embedder, &content_key)).await??)
+        self.draft_with(move || draft(input, parsed, &intake, &embedder, &content_key)).await
     }
 
     /// What a collection says about what enters it; of any type, for what lies in it has been accepted already.
@@ -322,6 +325,25 @@ impl Ingestion {
             work()
         });
         done.await.ok_or(IngestError::Stopping)
+    }
+
+    /// Drafts on the blocking pool; a remote embedder is asked after that, holding no place that computes.
+    pub(super) async fn draft_with(
+        &self,
+        work: impl FnOnce() -> Result<Draft, DraftError> + Send + 'static,
+    ) -> Result<Draft, IngestError> {
+        let mut draft = match self.prepare(work).await? {
+            // No fault of the document: it must not be judged for it.
+            Err(DraftError::Embedder(failure)) => return Err(failure.into()),
+            judged => judged?,
+        };
+        if draft.awaits_vectors {
+            let passages = draft.chunks.iter().map(|chunk| &chunk.prepared);
+            let asked = self.embedder.ask_passages(draft.title.as_ref(), passages).await;
+            let vectors = asked?.unwrap_or_default();
+            draft.chunks.iter_mut().zip(vectors).for_each(|(chunk, vector)| chunk.vector = vector);
+        }
+        Ok(draft)
     }
 
     /// Has a file parsed in the cage; what is only decoded is not sent there.

@@ -41,6 +41,14 @@ pub struct Query {
     pub max_per_document: Option<usize>,
     /// How the context is rendered.
     pub format: ContextFormat,
+    /// Whether the last word may go on without a `*`.
+    pub prefix: bool,
+    /// The least score of a passage.
+    pub min_score: Option<f32>,
+    /// Whether a passage is dropped that says almost the same as a better one.
+    pub collapse_duplicates: bool,
+    /// From 0 to 1: how much being unlike those already chosen counts.
+    pub diversity: Option<f32>,
     /// The least trust of a passage's collection.
     pub min_trust: Trust,
     /// Who will see the answer beside the one who asks; what any of them may not read is not found.

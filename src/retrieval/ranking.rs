@@ -13,7 +13,7 @@ use super::{
     query::{Query, estimated_tokens, fitting},
 };
 use crate::{
-    embed::Embedder,
+    embed::{EmbedFailure, Embedder, PlacedQuery},
     release::{Passage, Provenance, ReleasePolicy, ReleasedChunk, release},
 };
 
@@ -70,22 +70,35 @@ pub struct ReleasedHit {
     pub provenance: Provenance,
 }
 
-/// Searches within what the reader may read now.
+/// Why nothing was found.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// The tenant is gone or an index fails.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The query has no vector.
+    #[error(transparent)]
+    Embedder(#[from] EmbedFailure),
+}
+
+/// Searches within what the reader may read now, with the query as [`Embedder::ask_query`] placed it.
 ///
 /// # Errors
-/// [`EngineError`] where the tenant is gone or an index fails.
+/// [`FindError`] where the tenant is gone, or an index or the embedder fails.
 pub fn find(
     engine: &Engine,
     embedder: &Embedder,
+    placed: &PlacedQuery,
     reader: &Reader,
     query: &Query,
     now: Timestamp,
-) -> Result<Found, EngineError> {
+) -> Result<Found, FindError> {
     let scope = reader.scope(engine, now)?;
     // Embedded whatever the scope holds: the work must not tell whether there is something to compare with.
-    let embedded = match query.mode {
-        Mode::Keyword => None,
-        Mode::Hybrid | Mode::Vector => embedder.embed(&[query.text.as_str()]).pop().flatten(),
+    let embedded = match (query.mode, placed) {
+        (Mode::Keyword, _) => None,
+        (Mode::Hybrid | Mode::Vector, PlacedQuery::Known(vector)) => vector.clone(),
+        (Mode::Hybrid | Mode::Vector, PlacedQuery::Here) => embedder.embed_query(query.text.as_str())?,
     };
     let hits = scope.search(&SearchRequest {
         query: query.text.as_str(),
@@ -95,7 +108,10 @@ pub fn find(
         filter: &query.filter,
         top_k: query.top_k,
         max_per_document: query.max_per_document,
-        collapse_duplicates: true,
+        collapse_duplicates: query.collapse_duplicates,
+        prefix: query.prefix,
+        min_score: query.min_score,
+        diversity: query.diversity,
     })?;
     Ok(Found { epoch: scope.epoch(), hits })
 }

@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ringfence_indexes::{Engine, EngineError, VectorSource};
+use ringfence_indexes::{Engine, EngineError, Mode, VectorSource};
 
 use super::{
     answer::{Answer, SearchAnswer, compute},
     policies::Policies,
     query::Query,
-    ranking::{Found, Reader, ReleasedHit, find, tokens},
+    ranking::{FindError, Found, Reader, ReleasedHit, find, tokens},
     slots::Slots,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     catalog::Catalog,
     clock::Clock,
     context::{Quoted, render},
-    embed::Embedder,
+    embed::{EmbedFailure, Embedder, PlacedQuery},
     entropy::Entropy,
     seal::{MasterKey, TenantKeys},
 };
@@ -34,7 +34,7 @@ pub struct Searcher {
     pub engine: Arc<Engine>,
     /// How the collections are set.
     pub catalog: Arc<Catalog>,
-    /// The built-in embedder.
+    /// What turns queries into vectors.
     pub embedder: Arc<Embedder>,
     /// Where answers are recorded.
     pub audit: Arc<AuditLog>,
@@ -65,6 +65,9 @@ pub enum SearchError {
         /// A length that would fit.
         expected: usize,
     },
+    /// 503: the embedder gives no vector for the query.
+    #[error(transparent)]
+    Embedder(#[from] EmbedFailure),
     /// 401: the credential was revoked or ran out while the answer was made.
     #[error("the credential does not hold any more")]
     CredentialGone,
@@ -91,13 +94,15 @@ impl Searcher {
         request_id: &str,
     ) -> Result<Answer<SearchAnswer>, SearchError> {
         query.top_k = query.top_k.min(permit.caller().results_max().unwrap_or(usize::MAX));
+        // Asked before there is a place to compute in, so that waiting for a remote embedder keeps nobody from searching.
+        let placed = self.place(permit.caller(), &query).await?;
         let slot = self.slots.take(permit.tenant()).await.ok_or(SearchError::Busy)?;
         let event = self.event(permit.caller(), &query, request_id);
         let caller = permit.caller().clone();
         let searcher = Arc::clone(self);
         let answer = move || {
             let _slot = slot;
-            searcher.answer(&caller, &query, event)
+            searcher.answer(&caller, &query, &placed, event)
         };
         compute(answer).await.unwrap_or(Err(SearchError::Stopping))
     }
@@ -106,13 +111,14 @@ impl Searcher {
         &self,
         caller: &Caller,
         query: &Query,
+        placed: &PlacedQuery,
         mut event: AuditEvent,
     ) -> Result<Answer<SearchAnswer>, SearchError> {
         for _ in 0..ATTEMPTS_MAX {
             let policies = Policies::for_caller(&self.catalog, caller);
             let reader = reader(caller, query, &policies);
             self.check_vector_length(&reader, query)?;
-            let found = find(&self.engine, &self.embedder, &reader, query, self.clock.now())?;
+            let found = find(&self.engine, &self.embedder, placed, &reader, query, self.clock.now())?;
             let hits = found.release(&policies, query.max_tokens);
             if !found.still_permitted(&self.engine, &reader, self.clock.now())? {
                 continue;
@@ -126,6 +132,21 @@ impl Searcher {
             return Ok(Answer::new(self.body(&reader, query, &found, hits), receipt));
         }
         Err(SearchError::Unsettled)
+    }
+
+    /// The query's place, if a remote embedder has to be asked for it: where a collection that the caller may read is searched by its vectors.
+    async fn place(&self, caller: &Caller, query: &Query) -> Result<PlacedQuery, SearchError> {
+        if query.mode == Mode::Keyword || !self.embedder.is_remote() {
+            return Ok(PlacedQuery::Here);
+        }
+        let policies = Policies::for_caller(&self.catalog, caller);
+        let scope = reader(caller, query, &policies).scope(&self.engine, self.clock.now())?;
+        let settings = self.catalog.collections(caller.tenant());
+        let mut readable = settings.values().filter(|settings| scope.may_read_collection(&settings.id));
+        if !readable.any(|settings| matches!(settings.embedding, VectorSource::Builtin { .. })) {
+            return Ok(PlacedQuery::Known(None));
+        }
+        Ok(self.embedder.ask_query(query.text.as_str()).await?)
     }
 
     /// Refuses a vector that fits none of the readable collections with client vectors; where there are none it has nothing to fit.
@@ -188,4 +209,13 @@ fn documents(hits: &[ReleasedHit]) -> Vec<String> {
         }
     }
     documents
+}
+
+impl From<FindError> for SearchError {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::Engine(error) => Self::Engine(error),
+            FindError::Embedder(failure) => Self::Embedder(failure),
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Collections as rows.
 
-use ringfence_indexes::{CollectionId, TenantId, Timestamp, VectorSource};
+use ringfence_indexes::{AnalyzerKind, CollectionId, TenantId, Timestamp, VectorSource};
 use ringfence_ingest::RedactionKind;
 use sqlx::{FromRow, SqliteConnection};
 
@@ -35,6 +35,7 @@ struct CollectionRow {
     embedding: String,
     dimensions: i64,
     embedder: Option<String>,
+    analyzer: String,
     created_at: i64,
     digest: Vec<u8>,
 }
@@ -60,6 +61,7 @@ impl CollectionRow {
             embedding: embedding.to_owned(),
             dimensions: i64::try_from(dimensions).unwrap_or(i64::MAX),
             embedder: stored.embedder.clone(),
+            analyzer: record.analyzer.name().to_owned(),
             created_at: record.created_at.0,
             digest: Vec::new(),
         };
@@ -68,7 +70,7 @@ impl CollectionRow {
     }
 
     fn compute_digest(&self, tenant: &TenantId) -> [u8; 32] {
-        RowDigest::of("collections")
+        let digest = RowDigest::of("collections")
             .text(tenant.as_str())
             .text(&self.collection_id)
             .text(&self.description)
@@ -83,8 +85,13 @@ impl CollectionRow {
             .text(&self.embedding)
             .int(self.dimensions)
             .maybe_text(self.embedder.as_deref())
-            .int(self.created_at)
-            .finish()
+            .int(self.created_at);
+        // Rows from before there was a choice have the default, and a digest without it.
+        if self.analyzer == AnalyzerKind::default().name() {
+            digest.finish()
+        } else {
+            digest.text(&self.analyzer).finish()
+        }
     }
 
     fn read(self, tenant: &TenantId) -> Result<(StoredCollection, [u8; 32]), StoreError> {
@@ -111,6 +118,7 @@ impl CollectionRow {
                 "client" => VectorSource::Client { dimensions },
                 _ => return Err(fault()),
             },
+            analyzer: AnalyzerKind::from_name(&self.analyzer).ok_or_else(fault)?,
             created_at: Timestamp(self.created_at),
         };
         Ok((StoredCollection { record, embedder: self.embedder }, digest))
@@ -124,7 +132,7 @@ pub(super) async fn all(
 ) -> Result<Vec<(StoredCollection, [u8; 32])>, StoreError> {
     let rows: Vec<CollectionRow> = sqlx::query_as(
         "SELECT collection_id, description, default_acl, readers, writers, trust, sanitize, redact, retention_days, \
-         accept, embedding, dimensions, embedder, created_at, digest \
+         accept, embedding, dimensions, embedder, analyzer, created_at, digest \
          FROM collections WHERE tenant_id = $1 ORDER BY collection_id",
     )
     .bind(tenant.as_str())
@@ -139,7 +147,7 @@ pub(super) async fn of_all_tenants(
 ) -> Result<Vec<(TenantId, StoredCollection)>, StoreError> {
     let rows: Vec<OwnedRow> = sqlx::query_as(
         "SELECT tenant_id, collection_id, description, default_acl, readers, writers, trust, sanitize, redact, \
-         retention_days, accept, embedding, dimensions, embedder, created_at, digest \
+         retention_days, accept, embedding, dimensions, embedder, analyzer, created_at, digest \
          FROM collections ORDER BY tenant_id, collection_id",
     )
     .fetch_all(connection)
@@ -168,7 +176,7 @@ pub(super) async fn one(
 ) -> Result<Option<(StoredCollection, [u8; 32])>, StoreError> {
     let row: Option<CollectionRow> = sqlx::query_as(
         "SELECT collection_id, description, default_acl, readers, writers, trust, sanitize, redact, retention_days, \
-         accept, embedding, dimensions, embedder, created_at, digest \
+         accept, embedding, dimensions, embedder, analyzer, created_at, digest \
          FROM collections WHERE tenant_id = $1 AND collection_id = $2",
     )
     .bind(tenant.as_str())
@@ -188,13 +196,13 @@ pub(super) async fn put(
     let digest = digest_of(&row.digest)?;
     sqlx::query(
         "INSERT INTO collections (tenant_id, collection_id, description, default_acl, readers, writers, trust, \
-         sanitize, redact, retention_days, accept, embedding, dimensions, embedder, created_at, digest) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
+         sanitize, redact, retention_days, accept, embedding, dimensions, embedder, analyzer, created_at, digest) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
          ON CONFLICT (tenant_id, collection_id) DO UPDATE SET description = excluded.description, \
          default_acl = excluded.default_acl, readers = excluded.readers, writers = excluded.writers, \
          trust = excluded.trust, sanitize = excluded.sanitize, redact = excluded.redact, \
          retention_days = excluded.retention_days, accept = excluded.accept, embedding = excluded.embedding, \
-         dimensions = excluded.dimensions, embedder = excluded.embedder, created_at = excluded.created_at, \
+         dimensions = excluded.dimensions, embedder = excluded.embedder, analyzer = excluded.analyzer, created_at = excluded.created_at, \
          digest = excluded.digest",
     )
     .bind(tenant.as_str())
@@ -211,6 +219,7 @@ pub(super) async fn put(
     .bind(row.embedding)
     .bind(row.dimensions)
     .bind(row.embedder)
+    .bind(row.analyzer)
     .bind(row.created_at)
     .bind(row.digest)
     .execute(connection)

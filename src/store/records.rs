@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_indexes::{
-    Acl, AttributeValue, Change, Collection, CollectionId, Declarations, DocumentId, Principal, Standing, TenantId,
-    Timestamp, VectorSource,
+    Acl, AnalyzerKind, AttributeValue, Change, Collection, CollectionId, Declarations, DocumentId, Principal, Standing,
+    TenantId, Timestamp, VectorSource,
 };
 use ringfence_ingest::{RedactionKind, SanitizePolicy};
 
@@ -49,6 +49,8 @@ pub struct CollectionRecord {
     pub accept: Vec<String>,
     /// Where vectors come from.
     pub embedding: VectorSource,
+    /// How its texts are cut into terms.
+    pub analyzer: AnalyzerKind,
     /// When it was made; a change keeps it.
     pub created_at: Timestamp,
 }
@@ -63,6 +65,7 @@ impl CollectionRecord {
             writers: self.writers.clone(),
             vectors: self.embedding,
             trust: self.trust.name(),
+            analyzer: self.analyzer,
         }
     }
 }

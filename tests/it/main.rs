@@ -27,6 +27,8 @@ mod crash;
 #[cfg(test)]
 mod deletion;
 #[cfg(test)]
+mod embedder;
+#[cfg(test)]
 mod envelope;
 #[cfg(test)]
 mod exchange;
@@ -74,3 +76,5 @@ mod tenants;
 mod tidy;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod wording;

@@ -8,8 +8,8 @@ use std::{
 };
 
 use ringfence_indexes::{
-    Acl, Change, Collection, CollectionId, Document, DocumentChunk, DocumentId, DocumentInfo, Engine, Filter, Mode,
-    Principal, SearchRequest, Selection, Subject, TenantId, Timestamp, Vector, VectorSource,
+    Acl, AnalyzerKind, Change, Collection, CollectionId, Document, DocumentChunk, DocumentId, DocumentInfo, Engine,
+    Filter, Mode, Principal, SearchRequest, Selection, Subject, TenantId, Timestamp, Vector, VectorSource,
 };
 use ringfence_ingest::{PreparedChunk, UntrustedText};
 use ringfence_workload::{BUCKETS, Query, TOP_K};
@@ -124,6 +124,9 @@ fn search(engine: &Engine, question: &Question, mode: Mode) -> Vec<usize> {
         top_k: TOP_K,
         max_per_document: None,
         collapse_duplicates: false,
+        min_score: None,
+        diversity: None,
+        prefix: false,
     };
     let hits = scope.search(&request).expect("a search finds what there is");
     let row = |id: &str| id[1..].parse().expect("a document of the workload");
@@ -157,6 +160,7 @@ fn collection(task: &Task) -> Change {
         writers: everyone,
         vectors,
         trust: "untrusted",
+        analyzer: AnalyzerKind::English,
     })
 }
 

@@ -6,8 +6,8 @@ use std::{
 };
 
 use ringfence_indexes::{
-    Acl, Change, Collection, CollectionId, Document, DocumentChunk, DocumentId, DocumentInfo, Engine, Principal,
-    Subject, TenantId, Timestamp, Vector, VectorSource,
+    Acl, AnalyzerKind, Change, Collection, CollectionId, Document, DocumentChunk, DocumentId, DocumentInfo, Engine,
+    Principal, Subject, TenantId, Timestamp, Vector, VectorSource,
 };
 use ringfence_ingest::{PreparedChunk, UntrustedText};
 use ringfence_workload::{Bucket, Options, Random};
@@ -102,8 +102,14 @@ pub(crate) fn engine_for(engine: &Engine, tenant: &TenantId) {
     engine.create_tenant(tenant, [7; 32], 0);
     let everyone = BTreeSet::from([Principal::everyone()]);
     let vectors = VectorSource::Client { dimensions: DIMENSIONS };
-    let settings =
-        Collection { id: collection(), readers: everyone.clone(), writers: everyone, vectors, trust: "untrusted" };
+    let settings = Collection {
+        id: collection(),
+        readers: everyone.clone(),
+        writers: everyone,
+        vectors,
+        trust: "untrusted",
+        analyzer: AnalyzerKind::English,
+    };
     engine.apply(tenant, 1, vec![Change::PutCollection(settings)]).expect("a collection can be put");
 }
 

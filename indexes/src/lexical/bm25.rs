@@ -6,22 +6,17 @@
 //!
 //! Rows that have none but light words are passed over once the best found so far are out of their reach (Turtle and Flood 1995, "MaxScore").
 
-use std::{cell::Cell, collections::BTreeMap};
+use std::cell::Cell;
 
 use crate::{
     id::ChunkId,
-    lexical::postings::{Place, Word},
+    lexical::{
+        query::Words,
+        statistics::{List, Statistics},
+    },
     segment::LiveSegment,
     vector::flat::best,
 };
-
-const K1: f64 = 1.2;
-const B: f64 = 0.75;
-/// Lengths and frequencies below these have their part of the formula computed once a search.
-const LENGTHS_KEPT: usize = 256;
-const FREQUENCIES_KEPT: usize = 2;
-/// What f64 may have rounded off a bound.
-const ROUNDING: f64 = 1.0 + 1e-9;
 
 /// A row that has a word of the query.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +38,7 @@ pub(crate) struct Matches {
 /// Finds the `count` best rows that pass, and scores the wanted rows, which are sorted.
 pub(crate) fn search(
     segments: &[&LiveSegment],
-    query: &BTreeMap<Box<str>, u32>,
+    query: &Words,
     count: usize,
     passes: impl Fn(usize, usize) -> bool,
     wanted: &[(usize, usize)],
@@ -78,94 +73,6 @@ thread_local! {
     static SUMS: Cell<Sums> = const { Cell::new(Sums { sums: Vec::new(), is_touched: Vec::new(), touched: Vec::new() }) };
 }
 
-/// Where a term's rows lie in one segment.
-struct List {
-    segment: usize,
-    term: usize,
-    place: Place,
-}
-
-/// What is counted over the scope before anything is scored.
-struct Statistics {
-    /// Segment by segment, in each the weightiest term first.
-    lists: Vec<List>,
-    /// The weight of each term, falling: how often the query has it, times how rare it is.
-    weights: Vec<f64>,
-    /// What no sum of a term and those after it reaches.
-    bounds: Vec<f64>,
-    average_length: f64,
-    /// The part of the formula that frequency and length make, for few and short.
-    parts: Vec<[f64; FREQUENCIES_KEPT]>,
-}
-
-impl Statistics {
-    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    fn of(segments: &[&LiveSegment], query: &BTreeMap<Box<str>, u32>) -> Self {
-        let count: u64 = segments.iter().map(|segment| segment.live_rows as u64).sum();
-        let length: u64 = segments.iter().map(|segment| segment.live_length).sum();
-        let words: Vec<Word<'_>> = query.keys().map(|term| Word::new(term)).collect();
-        let mut lists = Vec::new();
-        let mut having = vec![0_u64; query.len()];
-        for (segment, live) in segments.iter().enumerate() {
-            for (term, word) in words.iter().enumerate() {
-                let Some(place) = live.segment.postings.find(*word) else { continue };
-                having[term] += live_count(live, &place);
-                lists.push(List { segment, term, place });
-            }
-        }
-        let idf = |having: u64| (1.0 + (count as f64 - having as f64 + 0.5) / (having as f64 + 0.5)).ln();
-        let weights: Vec<f64> =
-            query.values().zip(having).map(|(times, having)| f64::from(*times) * idf(having)).collect();
-        let average_length = if count == 0 { 0.0 } else { length as f64 / count as f64 };
-        let statistics = Self { lists, weights, bounds: Vec::new(), average_length, parts: Vec::new() };
-        statistics.by_weight().with_parts()
-    }
-
-    /// Renumbers the terms by falling weight; equal weights keep the order of their bytes.
-    fn by_weight(mut self) -> Self {
-        let mut order: Vec<usize> = (0..self.weights.len()).collect();
-        order.sort_by(|left, right| self.weights[*right].total_cmp(&self.weights[*left]));
-        let mut rank = vec![0; order.len()];
-        order.iter().enumerate().for_each(|(place, term)| rank[*term] = place);
-        self.lists.iter_mut().for_each(|list| list.term = rank[list.term]);
-        self.lists.sort_by_key(|list| (list.segment, list.term));
-        self.weights = order.into_iter().map(|term| self.weights[term]).collect();
-        self.bounds = self.weights.iter().map(|weight| weight * (K1 + 1.0) * ROUNDING).collect();
-        for term in (1..self.bounds.len()).rev() {
-            self.bounds[term - 1] += self.bounds[term];
-        }
-        self
-    }
-
-    fn with_parts(mut self) -> Self {
-        if !self.lists.is_empty() {
-            let parts = |length| [1, 2].map(|frequency| part(frequency, length, self.average_length));
-            self.parts = (0_u32..).take(LENGTHS_KEPT).map(parts).collect();
-        }
-        self
-    }
-
-    fn part(&self, frequency: u32, length: u32) -> f64 {
-        let known = self.parts.get(length as usize).and_then(|parts| parts.get((frequency as usize).wrapping_sub(1)));
-        known.copied().unwrap_or_else(|| part(frequency, length, self.average_length))
-    }
-}
-
-fn part(frequency: u32, length: u32, average_length: f64) -> f64 {
-    let (frequency, length) = (f64::from(frequency), f64::from(length));
-    frequency * (K1 + 1.0) / (frequency + K1 * (1.0 - B + B * length / average_length))
-}
-
-/// How many live rows of a segment have a term.
-fn live_count(live: &LiveSegment, place: &Place) -> u64 {
-    if live.is_whole() {
-        return u64::from(place.count());
-    }
-    let mut count = 0;
-    live.segment.postings.read(place, |row, _| count += u64::from(live.is_live(row as usize)));
-    count
-}
-
 /// The sums of one segment's rows, used for one after the other.
 #[derive(Default)]
 struct Sums {
@@ -192,13 +99,15 @@ impl Sums {
     #[expect(clippy::cast_possible_truncation, reason = "a bound is compared as the scores below it are")]
     fn add(&mut self, live: &LiveSegment, lists: &[List], statistics: &Statistics, floor: f32) {
         let segment = &live.segment;
+        let lengths = statistics.lengths(live);
+        let parts = lengths.parts();
         for list in lists {
             let weight = statistics.weights[list.term];
             let is_light = (statistics.bounds[list.term] as f32) < floor;
             if is_light && self.touched.is_empty() {
                 return;
             }
-            segment.postings.read(&list.place, |row, frequency| {
+            list.read(live, |row, frequency| {
                 let is_touched = &mut self.is_touched[row as usize];
                 if !*is_touched {
                     if is_light {
@@ -207,7 +116,7 @@ impl Sums {
                     *is_touched = true;
                     self.touched.push(row);
                 }
-                self.sums[row as usize] += weight * statistics.part(frequency, segment.lengths[row as usize]);
+                self.sums[row as usize] += weight * lengths.part(parts, frequency, segment.lengths[row as usize]);
             });
         }
     }

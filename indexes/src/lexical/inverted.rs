@@ -56,6 +56,15 @@ impl Inverted {
         }
     }
 
+    /// The rows of each term that begins so.
+    pub(crate) fn read_beginning(&self, beginning: &str, mut each: impl FnMut(u32, u32)) {
+        let terms = self.reader.terms().range().ge(beginning);
+        let mut terms = terms.into_stream().expect("a dictionary in memory can be read");
+        while let Some((_, place)) = terms.next().filter(|(term, _)| term.starts_with(beginning.as_bytes())) {
+            self.read(place, &mut each);
+        }
+    }
+
     /// All words, in their order.
     pub(crate) fn words(&self) -> Words {
         let mut words = Words::default();

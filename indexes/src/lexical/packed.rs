@@ -108,6 +108,13 @@ impl Packed {
         }
     }
 
+    /// The rows of each term that begins so. The dictionary is in the order of hashes, so all of it is looked at.
+    pub(crate) fn read_beginning(&self, beginning: &str, mut each: impl FnMut(u32, u32)) {
+        for index in (0..self.len()).filter(|index| self.term(*index).starts_with(beginning)) {
+            self.read(index, &mut each);
+        }
+    }
+
     fn list(&self, index: usize) -> &[u8] {
         &self.lists[self.range(index, |ends| ends.list)]
     }

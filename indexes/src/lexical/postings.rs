@@ -120,6 +120,14 @@ impl Postings {
         }
     }
 
+    /// The rows of each term that begins so, term by term, and how often.
+    pub(crate) fn read_beginning(&self, beginning: &str, each: impl FnMut(u32, u32)) {
+        match self {
+            Self::Packed(packed) => packed.read_beginning(beginning, each),
+            Self::Inverted(inverted) => inverted.read_beginning(beginning, each),
+        }
+    }
+
     /// The rows at a place that [`Self::find`] gave, rising, and how often each has the term.
     pub(crate) fn read(&self, place: &Place, each: impl FnMut(u32, u32)) {
         match (self, place) {
@@ -176,11 +184,13 @@ mod tests {
     use proptest::prelude::{any, prop, proptest};
 
     use super::*;
+    use crate::lexical::kind::AnalyzerKind;
 
     fn build(rows: &[Vec<u8>], inverted_rows_min: usize) -> Postings {
         let mut analyzer = Analyzer::default();
         let text = |words: &Vec<u8>| words.iter().map(|word| format!("w{word} ")).collect::<String>();
-        let counts: Vec<Counts> = rows.iter().map(|words| analyzer.count([text(words).as_str()])).collect();
+        let counts: Vec<Counts> =
+            rows.iter().map(|words| analyzer.count(AnalyzerKind::English, [(text(words).as_str(), 1)])).collect();
         Postings::build(&counts, &analyzer, inverted_rows_min)
     }
 

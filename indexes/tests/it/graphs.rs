@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use ringfence_indexes::{
-    Acl, Change, Collection, Document, DocumentId, Engine, EngineOptions, Filter, Mode, SearchRequest, Selection,
-    Vector, VectorSource,
+    Acl, AnalyzerKind, Change, Collection, Document, DocumentId, Engine, EngineOptions, Filter, Mode, SearchRequest,
+    Selection, Vector, VectorSource,
 };
 
 use crate::support::{NOW, chunk, collection, info, principals, subject, tenant};
@@ -37,8 +37,14 @@ fn engine(graph_rows_min: Option<usize>) -> Engine {
     engine.create_tenant(&tenant(), [7; 32], 0);
     let everyone = principals(&["everyone"]);
     let vectors = VectorSource::Builtin { dimensions: DIMENSIONS };
-    let put =
-        Collection { id: collection(0), readers: everyone.clone(), writers: everyone, vectors, trust: "untrusted" };
+    let put = Collection {
+        id: collection(0),
+        readers: everyone.clone(),
+        writers: everyone,
+        vectors,
+        trust: "untrusted",
+        analyzer: AnalyzerKind::English,
+    };
     engine.apply(&tenant(), 1, vec![Change::PutCollection(put)]).unwrap();
     engine
 }
@@ -67,6 +73,9 @@ fn nearest(engine: &Engine, query: &Vector, who: u8) -> Vec<(String, u32)> {
         top_k: TOP_K,
         max_per_document: None,
         collapse_duplicates: false,
+        min_score: None,
+        diversity: None,
+        prefix: false,
     };
     let hits = engine.scope(&subject(who, 0), &Selection::All, NOW).unwrap().search(&request).unwrap();
     hits.iter().map(|hit| (hit.document.id().to_string(), hit.score.to_bits())).collect()

@@ -86,6 +86,9 @@ fn search(engine: &Engine, words: &[u64], vector: &Vector, mode: Mode, who: u8, 
         top_k,
         max_per_document: None,
         collapse_duplicates: false,
+        min_score: None,
+        diversity: None,
+        prefix: false,
     };
     let hits = engine.scope(&subject(who, 0), &Selection::All, NOW).unwrap().search(&request).unwrap();
     let bits = |score: Option<f32>| score.map(f32::to_bits);
@@ -95,10 +98,10 @@ fn search(engine: &Engine, words: &[u64], vector: &Vector, mode: Mode, who: u8, 
     hits.iter().map(seen).collect()
 }
 
-/// BM25 as it is written, over what the reader may see. The title is one word of each passage.
+/// BM25 as it is written, over what the reader may see. The title is one word of each passage, and counts twice.
 fn bm25(visible: &[(usize, &Passage)], query: &[u64]) -> BTreeMap<String, f64> {
     let count = f64::from(u32::try_from(visible.len()).unwrap());
-    let length = |passage: &Passage| f64::from(u32::try_from(passage.words.len() + 1).unwrap());
+    let length = |passage: &Passage| f64::from(u32::try_from(passage.words.len() + 2).unwrap());
     let times = |words: &[u64], word: u64| {
         f64::from(u32::try_from(words.iter().filter(|other| **other == word).count()).unwrap())
     };

@@ -8,4 +8,5 @@ mod large;
 mod opening;
 mod remembered;
 mod support;
+mod words;
 mod world;

@@ -16,6 +16,9 @@ fn found(engine: &Engine, who: u8, query: &str) -> Vec<String> {
         top_k: 50,
         max_per_document: None,
         collapse_duplicates: true,
+        min_score: None,
+        diversity: None,
+        prefix: false,
     };
     let hits = scope.search(&request).unwrap();
     hits.iter().map(|hit| format!("{} {:?}", hit.chunk.id(), hit.score.to_bits())).collect()

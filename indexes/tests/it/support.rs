@@ -11,14 +11,14 @@ use std::{
 
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
 use ringfence_indexes::{
-    Acl, AttributeValue, Change, Collection, CollectionId, Condition, Document, DocumentChunk, DocumentId,
-    DocumentInfo, Engine, EngineOptions, Principal, Requirement, Spill, Subject, TenantId, Timestamp, Vector,
-    VectorSource,
+    Acl, AnalyzerKind, AttributeValue, Change, Collection, CollectionId, Condition, Document, DocumentChunk,
+    DocumentId, DocumentInfo, Engine, EngineOptions, Principal, Requirement, Spill, Subject, TenantId, Timestamp,
+    Vector, VectorSource,
 };
 use ringfence_ingest::{PreparedChunk, UntrustedText};
 use serde_json::json;
 
-pub(crate) const WORDS: [&str; 8] = ["key", "rotate", "sign", "token", "salary", "plan", "alpha", "beta"];
+pub(crate) const WORDS: [&str; 8] = ["key", "keys", "rotate", "rotating", "signed", "salary", "plan", "alpha"];
 pub(crate) const NAMES: [&str; 5] = ["user:a", "user:b", "group:x", "group:y", "everyone"];
 pub(crate) const NOW: Timestamp = Timestamp(100);
 pub(crate) const DIMENSIONS: usize = 5;
@@ -71,6 +71,7 @@ pub(crate) fn settings(index: u8, readers: u8) -> Change {
         writers: picked(readers),
         vectors,
         trust: "untrusted",
+        analyzer: [AnalyzerKind::English, AnalyzerKind::Plain, AnalyzerKind::German][usize::from(index)],
     })
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::{prop, proptest};
 use ringfence_indexes::{
-    Acl, Change, Collection, Document, DocumentId, Engine, EngineError, EngineOptions, Filter, Hit, Mode, Principal,
-    SearchRequest, Selection, Subject, Vector, VectorSource,
+    Acl, AnalyzerKind, Change, Collection, Document, DocumentId, Engine, EngineError, EngineOptions, Filter, Hit, Mode,
+    Principal, SearchRequest, Selection, Subject, Vector, VectorSource,
 };
 use serde_json::json;
 
@@ -30,9 +30,10 @@ fn answers(engine: &Engine, subject: &Subject, plans: &[Plan], query: &str, vect
     let year = Filter::parse(&json!({"metadata.year": {"gte": 2023}})).unwrap();
     let mut out = vec![format!("{:?}", scope.readable_collections())];
     for mode in [Mode::Hybrid, Mode::Keyword, Mode::Vector] {
-        for (filter, max_per_document, collapse_duplicates) in
-            [(&Filter::default(), None, false), (&year, Some(1), true)]
-        {
+        let all = Filter::default();
+        let plain = (&all, None, false, None, None);
+        let forms = [plain, (&year, Some(1), true, None, None), (&all, None, false, Some(0.4), Some(0.3))];
+        for (filter, max_per_document, collapse_duplicates, min_score, diversity) in forms {
             let request = SearchRequest {
                 query,
                 builtin_vector: vector,
@@ -42,6 +43,9 @@ fn answers(engine: &Engine, subject: &Subject, plans: &[Plan], query: &str, vect
                 top_k: 7,
                 max_per_document,
                 collapse_duplicates,
+                min_score,
+                diversity,
+                prefix: false,
             };
             out.extend(seen(&scope.search(&request).unwrap()));
             out.push("-".into());
@@ -60,6 +64,18 @@ fn answers(engine: &Engine, subject: &Subject, plans: &[Plan], query: &str, vect
     out
 }
 
+/// A query as a person may type it: words, some of them quoted, begun or broken off.
+fn typed(words: &[(usize, u8)]) -> String {
+    let word = |(word, form): &(usize, u8)| match (WORDS[*word], form) {
+        (word, 0) => format!("\"{word}\""),
+        (word, 1) => format!("\"{word} {}\"", WORDS[0]),
+        (word, 2) => format!("{}*", &word[..3]),
+        (word, 3) => format!("\"{word}"),
+        (word, _) => word.to_owned(),
+    };
+    words.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
 proptest! {
     #![proptest_config(proptest::test_runner::Config { cases: 96, failure_persistence: None, ..Default::default() })]
 
@@ -70,7 +86,7 @@ proptest! {
         readers in [1_u8..32, 1_u8..32, 0_u8..32],
         who in 0_u8..32,
         clearance in 0_i64..3,
-        words in prop::collection::vec(0..WORDS.len(), 0..4),
+        words in prop::collection::vec((0..WORDS.len(), 0_u8..6), 0..4),
         vector in vectors(),
         batches in (1_usize..50, 1_usize..50),
         options in (options(), options(), options()),
@@ -89,7 +105,7 @@ proptest! {
         let doubled: Vec<Plan> = plans.iter().flat_map(|plan| [plan.clone(), plan.clone()]).collect();
         put(&full, &doubled, batches.1);
 
-        let query = words.iter().map(|word| WORDS[*word]).collect::<Vec<_>>().join(" ");
+        let query = typed(&words);
         let vector = vector.and_then(|values| Vector::new(values).ok());
         let ask = |engine: &Engine| answers(engine, &subject, &plans, &query, vector.as_ref());
         assert_eq!(ask(&small), ask(&full));
@@ -136,7 +152,7 @@ proptest! {
         let vectors = VectorSource::Builtin { dimensions: 40 };
         let everyone = principals(&["everyone"]);
         let id = collection(0);
-        let put = Collection { id: id.clone(), readers: everyone.clone(), writers: everyone.clone(), vectors, trust: "untrusted" };
+        let put = Collection { id: id.clone(), readers: everyone.clone(), writers: everyone.clone(), vectors, trust: "untrusted", analyzer: AnalyzerKind::English };
         engine.apply(&tenant(), 1, vec![Change::PutCollection(put)]).unwrap();
         for (start, rows) in (0..).step_by(batch).zip(rows.chunks(batch)) {
             let changes = (start..).zip(rows).map(|(index, row)| Change::PutDocument(Document {
@@ -153,7 +169,7 @@ proptest! {
         let filter = Filter::default();
         let request = |top_k| SearchRequest {
             query: "", builtin_vector: Some(&query), client_vector: None, mode: Mode::Vector,
-            filter: &filter, top_k, max_per_document: None, collapse_duplicates: false,
+            filter: &filter, top_k, max_per_document: None, collapse_duplicates: false, min_score: None, diversity: None, prefix: false,
         };
         let best = |vector: &Vector| vector.values().iter().zip(query.values()).map(|(x, q)| f64::from(*x) * f64::from(*q)).sum::<f64>();
         let mut expected: Vec<f64> = rows.iter().map(|row| best(&Vector::new(row.clone()).unwrap())).collect();
@@ -188,6 +204,9 @@ fn group_changes_and_deletions_hold_at_once() {
         top_k: 8,
         max_per_document: None,
         collapse_duplicates: false,
+        min_score: None,
+        diversity: None,
+        prefix: false,
     };
     let found = || engine.scope(&reader, &Selection::All, NOW).unwrap().search(&request).unwrap();
     let check = |changes: Vec<Change>, expected: usize| {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use ringfence_indexes::{
-    Acl, CollectionId, DocumentChunk, DocumentId, Principal, TenantId, Timestamp, Vector, VectorSource,
+    Acl, AnalyzerKind, CollectionId, DocumentChunk, DocumentId, Principal, TenantId, Timestamp, Vector, VectorSource,
 };
 use ringfence_ingest::{
     Action, Content, Finding, FindingKind, PrepareOptions, QuarantineReason, RedactionKind, SanitizePolicy, Source,
@@ -72,6 +72,7 @@ fn settings(name: &str, dimensions: usize) -> CollectionRecord {
         retention_days: Some(30),
         accept: vec!["text/markdown".to_owned()],
         embedding: VectorSource::Client { dimensions },
+        analyzer: AnalyzerKind::English,
         created_at: Timestamp(0),
     }
 }

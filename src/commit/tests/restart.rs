@@ -137,7 +137,13 @@ async fn another_model_places_everything_anew() {
         ..written("a", &["how to rotate keys"], allow(&["everyone"]))
     };
     let DocumentBody::Active(mut chunks) = write.body else { unreachable!() };
-    let expected = world.app.embedder.embed_passage(write.title.as_ref(), &chunks[0].prepared);
+    let expected = world
+        .app
+        .embedder
+        .embed_passages(write.title.as_ref(), std::iter::once(&chunks[0].prepared))
+        .unwrap()
+        .unwrap()
+        .remove(0);
     chunks[0].vector = Some(Vector::new((0..world.app.embedder.dimensions()).map(|_| 1.0).collect()).unwrap());
     world.put(DocumentWrite { body: DocumentBody::Active(chunks), ..write }).await;
     world.app.committer.close().await;

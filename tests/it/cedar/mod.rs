@@ -8,9 +8,9 @@ use std::{
 };
 
 use ringfence_indexes::{
-    AttributeValue, Change, Collection, CollectionId, Document, DocumentId, DocumentInfo, Engine, Expectation,
-    PolicyName, Principal, RequestContext, Selection, Subject, Supposed, Target, TenantId, TenantPolicy, Timestamp,
-    VectorSource,
+    AnalyzerKind, AttributeValue, Change, Collection, CollectionId, Document, DocumentId, DocumentInfo, Engine,
+    Expectation, PolicyName, Principal, RequestContext, Selection, Subject, Supposed, Target, TenantId, TenantPolicy,
+    Timestamp, VectorSource,
 };
 use serde_json::Map;
 
@@ -68,6 +68,7 @@ fn engine(world: &World) -> Engine {
             writers: everyone.clone(),
             vectors: VectorSource::Builtin { dimensions: 1 },
             trust,
+            analyzer: AnalyzerKind::English,
         }));
         let documents = world.rules.iter().enumerate().map(|(index, rule)| document(name, index, rule));
         changes.extend(documents.map(Change::PutDocument));

@@ -11,7 +11,13 @@ mod wire;
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
-use ringfence::{app::App, clock::Clock, config::Config, entropy::Entropy, seal::MasterKey};
+use ringfence::{
+    app::{App, StartError},
+    clock::Clock,
+    config::Config,
+    entropy::Entropy,
+    seal::MasterKey,
+};
 use ringfence_indexes::Timestamp;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
@@ -88,6 +94,15 @@ impl Server {
         self.stop();
         configure(&mut self.config);
         self.open();
+    }
+
+    /// Opens a stopped server without serving.
+    pub(crate) fn try_open(&self) -> Result<(), StartError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let opened = App::open(self.config.clone(), Arc::clone(&self.clock), Arc::new(Entropy::seeded([99; 32])));
+            opened.await?.close().await.map_err(StartError::from)
+        })
     }
 
     fn open(&mut self) {

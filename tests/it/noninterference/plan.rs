@@ -112,8 +112,8 @@ fn collections() -> Vec<(&'static str, Value)> {
             "wiki",
             json!({"readers": ["group:staff"], "writers": writers, "trust": "internal", "default_acl": {"allow": ["user:ann"]}}),
         ),
-        ("flags", json!({"sanitize": "flag", "writers": writers, "trust": "curated"})),
-        ("review", json!({"sanitize": "quarantine", "writers": writers})),
+        ("flags", json!({"analyzer": "plain", "sanitize": "flag", "writers": writers, "trust": "curated"})),
+        ("review", json!({"analyzer": "german", "sanitize": "quarantine", "writers": writers})),
         ("vectors", json!({"writers": writers, "embedding": {"source": "client", "dimensions": DIMENSIONS}})),
         ("closed", json!({"readers": ["group:board"], "writers": ["service:other", "service:admin"]})),
     ]

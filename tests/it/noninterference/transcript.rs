@@ -115,6 +115,12 @@ impl<'p> Transcript<'p> {
         if self.roll(6) == 0 {
             query = format!("{query} {HIDDEN_WORD}");
         }
+        match self.roll(8) {
+            0 => query = format!("\"{query}\""),
+            1 => query = query.split_inclusive(' ').rev().map(|word| format!("\"{}\" ", word.trim())).collect(),
+            2 => query = format!("{}*", query.chars().take(3 + self.dice.roll(12)).collect::<String>()),
+            _ => {}
+        }
         let mut form = json!({"query": query, "mode": self.any(&["hybrid", "hybrid", "keyword", "vector"])});
         form["format"] =
             self.any(&["none", "json", "delimited", "datamarked", "encoded", "anthropic", "openai"]).into();
@@ -130,6 +136,13 @@ impl<'p> Transcript<'p> {
             2 => form["max_tokens"] = (20 + self.roll(600)).into(),
             3 => form["max_per_document"] = (1 + self.roll(3)).into(),
             4 => form["min_trust"] = self.any(&["untrusted", "internal", "curated"]).into(),
+            _ => {}
+        }
+        match self.roll(10) {
+            0 => form["prefix"] = true.into(),
+            1 => form["min_score"] = [0.0, 0.2, 0.5, 1.0][self.roll(4)].into(),
+            2 => form["diversity"] = [0.0, 0.3, 0.8, 1.0][self.roll(4)].into(),
+            3 => form["collapse_duplicates"] = true.into(),
             _ => {}
         }
         if self.roll(4) == 0 {
