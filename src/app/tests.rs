@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     commit::{DocumentBody, DocumentWrite},
-    store::{CollectionRecord, DATABASE_FILE, Trust},
+    store::{CollectionRecord, DATABASE_FILE, GroupRecord, Setting, Trust, UserRecord},
 };
 
 fn tenant() -> TenantId {
@@ -51,6 +51,19 @@ fn document(app: &App, number: usize) -> DocumentWrite {
     }
 }
 
+fn user(name: &str) -> UserRecord {
+    let resource = serde_json::json!({"userName": name, "title": "Engineer"});
+    UserRecord {
+        id: format!("id of {name}"),
+        principal: Principal::new(&format!("user:{name}")).unwrap(),
+        external_id: None,
+        active: true,
+        resource: resource.as_object().unwrap().clone(),
+        created_at: ringfence_indexes::Timestamp(1),
+        changed_at: ringfence_indexes::Timestamp(2),
+    }
+}
+
 /// A closed data directory with something of everything in it.
 async fn furnish(config: &Config) -> Arc<MasterKey> {
     let (clock, entropy) = (Arc::new(Clock::System), Arc::new(Entropy::seeded([1; 32])));
@@ -76,6 +89,8 @@ async fn furnish(config: &Config) -> Arc<MasterKey> {
         Write::CreateTenant { id: tenant(), name: "Acme".to_owned() },
         Write::PutCollection(tenant(), Box::new(record)),
         Write::PutGroup { tenant: tenant(), group: group.clone(), members: [Principal::everyone()].into() },
+        Write::CreateUser(tenant(), Box::new(user("u0"))),
+        Write::PutSetting(tenant(), Setting::KnownUsersOnly(true)),
     ];
     writes.extend((0..40).map(|number| Write::PutDocument(Box::new(document(&app, number)))));
     for write in writes {
@@ -101,7 +116,13 @@ async fn contents(data_dir: &Path, master: &MasterKey) -> Option<String> {
     inventory.sort();
     let keys: Vec<_> = keyring.records(|_| true).iter().map(|key| (key.id.clone(), key.secret_hash)).collect();
     let collections = catalog.collections(&tenant());
-    Some(format!("{inventory:?} {:?} {collections:?} {keys:?} {:?}", catalog.tenants(), engine.epoch(&tenant())))
+    let names = engine.names(&tenant())?;
+    let directory = (names.standing(&user("u0").principal), names.known_users_only());
+    Some(format!(
+        "{directory:?} {inventory:?} {:?} {collections:?} {keys:?} {:?}",
+        catalog.tenants(),
+        engine.epoch(&tenant())
+    ))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -132,4 +153,37 @@ async fn a_flipped_byte_or_a_cut_file_is_found_or_harmless() {
         }
     }
     assert!(found > 30, "most damage lies where something is stored: {found}");
+}
+
+/// A group from before groups had ids keeps its members, gets an id, and is whole at every later start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_from_before_gets_an_id() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config { data_dir: dir.path().join("data"), ..Config::default() };
+    furnish(&config).await;
+    let store = Store::open(&config.data_dir).await.unwrap();
+    let old = GroupRecord {
+        group: Principal::new("group:old").unwrap(),
+        members: [Principal::new("user:u0").unwrap()].into(),
+        id: String::new(),
+        external_id: None,
+        created_at: ringfence_indexes::Timestamp(0),
+        changed_at: ringfence_indexes::Timestamp(0),
+    };
+    let mut writer = store.writer().await.unwrap();
+    writer.begin().await.unwrap();
+    writer.put_group(&tenant(), &old, None).await.unwrap();
+    writer.commit().await.unwrap();
+    writer.close().await;
+    store.close().await.unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let app = App::open(config.clone(), Arc::new(Clock::System), Arc::new(Entropy::System)).await.unwrap();
+        let group = app.store.group(&tenant(), &old.group).await.unwrap().unwrap();
+        assert_eq!(group.members, old.members);
+        app.store.check_ledger(Some(&tenant())).await.unwrap();
+        ids.push(group.id);
+        app.close().await.unwrap();
+    }
+    assert!(ids[0].len() == 32 && ids[0] == ids[1], "{ids:?}");
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{assert_refused, count, delete, get, group, id, patch, send, set_active, user};
-use crate::harness::{Caller, SECOND, Server, Tenant, claims, document_path, issuer, mint};
+use crate::harness::{Caller, SECOND, Server, Tenant, claims, document_path, issuer, mint, task_token};
 use ringfence_indexes::Timestamp;
 
 /// Everybody who is or speaks for alice.
@@ -15,6 +15,7 @@ fn ways(server: &Server, tenant: &Tenant) -> Vec<(&'static str, Caller)> {
         ("key", tenant.user("alice", &[])),
         ("token", server.caller(&token)),
         ("as", asserts.acting_as("user:alice")),
+        ("exchanged", server.caller(&task_token(&acts, &token, "ttl=600"))),
         ("on behalf", acts.with("ringfence-on-behalf-of", &token)),
     ]
 }
@@ -31,6 +32,7 @@ fn world() -> (Server, Tenant) {
 fn a_deactivated_user_is_refused_on_every_credential_at_once() {
     let (server, tenant) = world();
     let ways = ways(&server, &tenant);
+    let exchanger = tenant.service("exchanger", &["search", "act"]);
     for (way, caller) in &ways {
         assert_eq!(caller.found("rotated"), ["d"], "{way}, before the directory knows her");
     }
@@ -45,6 +47,14 @@ fn a_deactivated_user_is_refused_on_every_credential_at_once() {
         assert_eq!((refused.status, &refused.json()["detail"]), (401, &bad), "{way}");
         caller.post("/v1/search", &json!({"query": "rotated"})).expect(401);
     }
+    // No token for a task is made for her either.
+    let form = format!(
+        "grant_type=urn:ietf:params:oauth:grant-type:token-exchange\
+         &subject_token_type=urn:ietf:params:oauth:token-type:jwt&subject_token={}",
+        mint(&claims("alice", &[]))
+    );
+    let media_type = Some("application/x-www-form-urlencoded");
+    exchanger.send("POST", "/oauth/token", media_type, Some(form.as_bytes())).expect(400);
     set_active(&tenant, &alice, true);
     for (way, caller) in &ways {
         assert_eq!(caller.found("rotated"), ["d"], "{way}, active again");
