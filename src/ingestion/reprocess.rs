@@ -26,7 +26,7 @@ use crate::{
     commit::{Cause, CommitError},
     retrieval::answer::Answer,
     seal::TenantKeys,
-    store::{CollectionRecord, Decision, Kept, Outdated, PlaceAfter, StoredContent},
+    store::{CollectionRecord, Decision, Kept, Outdated, PlaceAfter, StoreError, StoredContent},
 };
 
 /// Documents that are judged at the same time.
@@ -161,18 +161,23 @@ impl Ingestion {
         request_id: &str,
     ) -> Result<Reprocessed, IngestError> {
         let place = Place { collection: outdated.collection.clone(), document: outdated.document.clone() };
-        let kept = self.store.kept(caller.tenant(), &place.collection, &place.document).await?;
+        let stays =
+            |place, became, removed| Ok(Reprocessed { place, became, removed_before: removed, removed_after: removed });
+        let kept = match self.store.kept(caller.tenant(), &place.collection, &place.document).await {
+            // One damaged row must not keep all others from being judged.
+            Err(StoreError::Damaged(_)) => return stays(place, Became::Unreadable, 0),
+            kept => kept?,
+        };
         let collection = self.catalog.collections(caller.tenant()).get(&place.collection).cloned();
         let (Some(kept), Some(collection)) = (kept, collection) else {
-            return Ok(Reprocessed { place, became: Became::Moved, removed_before: 0, removed_after: 0 });
+            return stays(place, Became::Moved, 0);
         };
         let removed = kept.document.info.removed;
-        let stays = |place, became| Ok(Reprocessed { place, became, removed_before: removed, removed_after: removed });
         if self.original(caller.tenant(), &place, &kept).is_err() {
-            return stays(place, Became::Unreadable);
+            return stays(place, Became::Unreadable, removed);
         }
         let Some((draft, decision)) = self.judged(caller, &collection, &place, &kept).await? else {
-            return stays(place, Became::WithoutSource);
+            return stays(place, Became::WithoutSource, removed);
         };
         let (became, removed_after) = (became(&kept, &draft), draft.removed);
         if !dry_run {
@@ -180,7 +185,7 @@ impl Ingestion {
             match self.rework(caller, &collection, &place, &kept, draft, rework, request_id).await {
                 Ok(_committed) => {}
                 Err(IngestError::NotFound | IngestError::Commit(CommitError::Moved)) => {
-                    return stays(place, Became::Moved);
+                    return stays(place, Became::Moved, removed);
                 }
                 Err(error) => return Err(error),
             }

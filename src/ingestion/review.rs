@@ -55,7 +55,6 @@ pub struct HeldPage {
 }
 
 /// One document that is held back, with everything that a reviewer needs to decide.
-#[derive(Debug)]
 pub struct Review {
     /// What is known of it.
     pub held: Held,
@@ -289,6 +288,12 @@ impl Ingestion {
         }
         let receipt = record(&self.audit, event).await?;
         Ok(Answer::new(body, receipt))
+    }
+}
+
+impl std::fmt::Debug for Review {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Review({:?}, {:?})", self.held.place, self.original)
     }
 }
 

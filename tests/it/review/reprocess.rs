@@ -194,15 +194,62 @@ fn without_originals_only_what_is_held_back_is_kept() {
     assert_eq!(fixture.became(&json!({})), pairs(&expected));
     let body = json!({"content_hash": put["content_hash"]});
     fixture.reviewer.post("/v1/quarantine/quarantine/b/release", &body).expect(200);
-    let kept = |collection: &str, id: &str| {
-        let app = fixture.server.app();
-        let ids = (
-            ringfence_indexes::TenantId::new("acme").unwrap(),
-            ringfence_indexes::CollectionId::new(collection).unwrap(),
-            ringfence_indexes::DocumentId::new(id).unwrap(),
-        );
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(app.store.kept(&ids.0, &ids.1, &ids.2)).unwrap().unwrap().source.is_some()
+    let is_kept = |collection: &str, id: &str| kept(&fixture, collection, id).source.is_some();
+    assert!(!is_kept("strip", "a") && !is_kept("quarantine", "b"));
+}
+
+/// What is kept of a document, as the store has it.
+fn kept(fixture: &Fixture, collection: &str, id: &str) -> ringfence::store::Kept {
+    let app = fixture.server.app();
+    let tenant = ringfence_indexes::TenantId::new("acme").unwrap();
+    let collection = ringfence_indexes::CollectionId::new(collection).unwrap();
+    let document = ringfence_indexes::DocumentId::new(id).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(app.store.kept(&tenant, &collection, &document)).unwrap().unwrap()
+}
+
+#[test]
+fn a_damaged_original_is_told_and_keeps_nobody_from_anything_else() {
+    let mut fixture = older();
+    fixture.tenant.text("strip", "a", TEXT, &["everyone"]);
+    fixture.tenant.text("strip", "b", &format!("{TEXT} Again."), &["everyone"]);
+    let sealed = kept(&fixture, "strip", "a").source.unwrap();
+    let database = fixture.server.app().config.data_dir.join("ringfence.db");
+    fixture.server.stop();
+    let mut bytes = std::fs::read(&database).unwrap();
+    let at = bytes.windows(32).position(|window| window == &sealed[..32]).unwrap();
+    bytes[at + 20] ^= 1;
+    std::fs::write(&database, bytes).unwrap();
+    fixture.upgrade();
+    assert_eq!(fixture.ann().found("pump report").len(), 2, "what is served is whole");
+    assert_eq!(fixture.became(&json!({})), pairs(&[("strip/a", "unreadable"), ("strip/b", "unchanged")]));
+    fixture.tenant.text("strip", "a", TEXT, &["everyone"]);
+    assert!(fixture.became(&json!({})).is_empty(), "putting it again heals it");
+}
+
+#[test]
+fn the_command_goes_through_all_pages() {
+    let mut fixture = older();
+    for number in 0..130 {
+        fixture.tenant.text("strip", &format!("d{number}"), "The pump report.", &["everyone"]);
+    }
+    fixture.tenant.text("flag", "f", TEXT, &["everyone"]);
+    fixture.tenant.collection("flag", &json!({"sanitize": "strip"}));
+    fixture.upgrade();
+    let server = format!("http://{}", fixture.server.address());
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_ringfence"))
+            .args(arguments)
+            .args(["reprocess", "--server", &server])
+            .env_clear()
+            .env("RINGFENCE_KEY", fixture.reviewer.credential())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     };
-    assert!(!kept("strip", "a") && !kept("quarantine", "b"));
+    let told: Value = serde_json::from_str(&run(&["--json"])).unwrap();
+    assert_eq!(told["became"], json!({"changed": 1, "unchanged": 130}));
+    assert_eq!(told["documents"][0]["document_id"], "f");
+    assert!(run(&[]).contains("every document is of the present version"));
 }
