@@ -187,7 +187,9 @@ fn look<S: Sink>(text: &str, sentences: &[Sentence], sink: &mut S, words: &mut W
             let before = words.hashes.len();
             words.english.push(features::grams(&folded, sink, &mut words.hashes));
             features::cues(&cues, look.union, &look.score, sink);
-            look.says_enough = features::shape(own, words.hashes.len() - before, sentence.in_code, sink);
+            let count = words.hashes.len() - before;
+            look.says_enough =
+                features::shape(own, count, sentence.in_code, sink) && features::is_a_sentence(own, count);
             words.ends.push(u32::try_from(words.hashes.len()).unwrap_or(u32::MAX));
             sink.end_sentence();
         }

@@ -241,9 +241,39 @@ pub(in crate::sanitize::instruction) fn shape(own: &str, words: usize, in_code: 
     says_enough
 }
 
+/// Whether a sentence has enough words for the model's verdict; a few words of another script in a text are a name or a quotation.
+pub(in crate::sanitize::instruction) fn is_a_sentence(own: &str, words: usize) -> bool {
+    // By the first bytes of letters: Latin; Greek, Cyrillic, Hebrew and Arabic; Indic and Thai; Chinese, Japanese and Korean.
+    let (mut latin, mut spaced, mut indic, mut dense) = (0, 0, 0, 0);
+    for byte in own.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' => latin += 1,
+            0xcd..=0xdf => spaced += 1,
+            0xe0 | 0xe1 => indic += 1,
+            0xe3..=0xed => dense += 1,
+            _ => {}
+        }
+    }
+    latin >= 14 && words >= 4 || spaced >= 16 && words >= 5 || indic >= 16 || dense >= 10
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{CLASS_MAX, HEAD, classes};
+    use super::{CLASS_MAX, HEAD, classes, is_a_sentence};
+
+    #[test]
+    fn a_few_words_are_no_sentence() {
+        for (text, words, expected) in [
+            ("the данные данные данные.", 4, false),
+            ("会议 会议", 2, false),
+            ("Вышлите нам счёт за прошлый месяц.", 6, true),
+            ("请在星期五之前把表格交给我们。", 1, true),
+            ("Send us the bill.", 4, false),
+            ("Send us the last bill.", 5, true),
+        ] {
+            assert_eq!(is_a_sentence(text, words), expected, "{text}");
+        }
+    }
 
     #[test]
     fn every_class_has_its_features() {
