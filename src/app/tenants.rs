@@ -89,7 +89,7 @@ impl Tenants {
                 }
             }
         };
-        self.engine.close_least_needed(self.limits.open_tenants_max(), self.limits.memory_bytes_max());
+        self.close_least_needed().await;
         drop(failed);
         self.lock().remove(tenant);
         Ok(pin)
@@ -125,10 +125,16 @@ impl Tenants {
         loop {
             ticks.tick().await;
             // New tenants are open, and those that were in use could not be closed.
-            let (engine, limits) = (Arc::clone(&self.engine), self.limits.clone());
-            let close = move || engine.close_least_needed(limits.open_tenants_max(), limits.memory_bytes_max());
-            let _ = tokio::task::spawn_blocking(close).await;
+            self.close_least_needed().await;
         }
+    }
+
+    /// Not on a thread that serves: to let go of a large tenant takes a while.
+    async fn close_least_needed(&self) {
+        let (engine, limits) = (Arc::clone(&self.engine), self.limits.clone());
+        let close = move || engine.close_least_needed(limits.open_tenants_max(), limits.memory_bytes_max());
+        // It fails only while the server is stopping.
+        let _ = tokio::task::spawn_blocking(close).await;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TenantId, Arc<tokio::sync::Mutex<Option<Instant>>>>> {

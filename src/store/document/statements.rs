@@ -9,7 +9,7 @@ use super::{ContentRow, DocumentKey, DocumentRow, SourceChange, StoredContent, q
 use crate::store::{StoreError, digest::digest_of, error::damaged, form, ledger::Ledger};
 
 /// How much is read before it is handed on: enough to index at once, little enough to hold.
-const PIECE_BYTES: usize = 24 << 20;
+const PIECE_BYTES: usize = 8 << 20;
 
 /// What is known of one document.
 pub(in crate::store) async fn head(
