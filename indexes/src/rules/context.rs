@@ -77,16 +77,15 @@ mod tests {
         let context = RequestContext::default().at(Timestamp(now)).unwrap();
         assert_eq!(context.get("hour"), Some(EvalResult::Long(hour)), "{written}");
         assert_eq!(context.get("weekday"), Some(EvalResult::Long(weekday)), "{written}");
-        let expected: RestrictedExpression = format!("datetime(\"{written}\")").parse().unwrap();
-        let expected = Context::from_pairs([("now".to_owned(), expected)]).unwrap();
-        assert_eq!(context.get("now").map(|now| now.to_string()), expected.get("now").map(|now| now.to_string()));
+        let found = context.get("now").map(|now| now.to_string());
+        assert_eq!(found, Some(format!("datetime(\"{written}\")")));
     }
 
     #[test]
     fn a_moment_has_its_date_hour_and_weekday() {
-        check(0, "1970-01-01", 0, 4);
+        check(0, "1970-01-01T00:00:00.000Z", 0, 4);
         check(-1, "1969-12-31T23:59:59.999Z", 23, 3);
-        check(1_796_112_000_000_000, "2026-12-01T08:00:00Z", 8, 2);
+        check(1_796_112_000_000_000, "2026-12-01T08:00:00.000Z", 8, 2);
         check(1_709_164_800_123_456, "2024-02-29T00:00:00.123Z", 0, 4);
         assert!(RequestContext::default().at(Timestamp(i64::MAX)).is_none());
     }
