@@ -441,6 +441,85 @@ fn a_token_stops_holding_when_it_expires() {
     assert!(!world.authenticator.still_valid(&caller));
 }
 
+/// What a request in flight would find when it looks again.
+#[test]
+fn a_revoked_token_stops_holding_in_flight() {
+    let world = World::new();
+    let (_, acting) = world.key(KeyKind::Service, &["search", "act"]);
+    let token = world.with_claims(&json!({}));
+    let own = world.caller(&token);
+    let behalf = world.act(&acting, None, Some(&token)).unwrap();
+    let permit = authz::permit::<authz::ExchangeToken>(&world.caller(&acting)).unwrap();
+    let request = ExchangeRequest {
+        subject_token: token.clone().into(),
+        scopes: None,
+        collections: None,
+        results_max: None,
+        ttl_seconds: None,
+        purpose: None,
+        budget: None,
+    };
+    let exchanged = world.authenticator.exchange(&permit, &request).now_or_never().unwrap().unwrap();
+    let task = world.caller(exchanged.token.expose_secret());
+    let callers = [own, behalf, task];
+    assert!(callers.iter().all(|caller| world.authenticator.still_valid(caller)));
+    let revoke = |target: RevocationTarget| {
+        let tenant = TenantId::new("t1").unwrap();
+        let revocation = Revocation { tenant, target, expires_at: None, created_at: Timestamp(0) };
+        world.authenticator.revocations().insert(revocation);
+    };
+    let holding = || callers.iter().map(|caller| world.authenticator.still_valid(caller)).collect::<Vec<_>>();
+    revoke(RevocationTarget::Token { issuer: TASK_ISSUER.into(), jti: exchanged.id });
+    assert_eq!(holding(), [true, true, false]);
+    revoke(RevocationTarget::Token { issuer: "https://idp.example".into(), jti: "j1".into() });
+    assert_eq!(holding(), [false, false, false]);
+    world.check_refused("revoked", &token);
+}
+
+#[test]
+fn a_rotated_key_holds_in_flight_as_long_as_its_old_secret() {
+    let world = World::new();
+    let (record, key) = world.key(KeyKind::User, &["search"]);
+    let caller = world.caller(&key);
+    let rotated = |until: Option<i64>| KeyRecord {
+        secret_hash: [9; 32],
+        previous: until.map(|until| PreviousSecret { hash: record.secret_hash, until: Timestamp(until) }),
+        ..record.clone()
+    };
+    world.authenticator.keyring().insert(rotated(Some((NOW + 60) * 1_000_000)));
+    assert!(world.authenticator.still_valid(&caller));
+    world.clock.set(Timestamp((NOW + 60) * 1_000_000));
+    assert!(!world.authenticator.still_valid(&caller));
+    world.clock.set(Timestamp(NOW * 1_000_000));
+    world.authenticator.keyring().insert(rotated(None));
+    assert!(!world.authenticator.still_valid(&caller));
+    // The old secret, but other rights.
+    world.authenticator.keyring().insert(KeyRecord { scopes: Scopes::default(), ..record.clone() });
+    assert!(!world.authenticator.still_valid(&caller));
+    world.authenticator.keyring().insert(record);
+    assert!(world.authenticator.still_valid(&caller));
+}
+
+/// A user whom the directory alone knows, and then no longer.
+#[test]
+fn a_user_whom_the_directory_forgets_stops_holding() {
+    let world = World::with(|issuer| {
+        issuer.groups = GroupSource::Both { claim: "groups".into(), directory_for_unknown: true };
+    });
+    let tenant = TenantId::new("t1").unwrap();
+    let group = Principal::new("group:eng").unwrap();
+    let put = |members: BTreeSet<Principal>, epoch: u64| {
+        let change = ringfence_indexes::Change::PutGroup { group: group.clone(), members };
+        world.engine.apply(&tenant, epoch, vec![change]).unwrap();
+    };
+    world.engine.create_tenant(&tenant, [1; 32], 0);
+    put(BTreeSet::from([Principal::new("user:alice").unwrap()]), 1);
+    let caller = world.caller(&world.with_claims(&json!({"groups": "(absent)", "hasgroups": true})));
+    assert!(world.authenticator.still_valid(&caller));
+    put(BTreeSet::from([Principal::new("user:bo").unwrap()]), 2);
+    assert!(!world.authenticator.still_valid(&caller));
+}
+
 #[test]
 fn only_the_genuine_key_string_is_taken() {
     let world = World::new();

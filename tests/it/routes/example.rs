@@ -56,7 +56,7 @@ impl Example {
                 "tenant": "acme", "kind": "user", "name": "new", "subject": "user:new", "scopes": ["search"],
             })),
             ("POST", "/rotate") => json(json!({})),
-            ("POST", "/v1/revocations") => json(json!({"subject": "user:ann"})),
+            ("POST", "/v1/revocations") => json(json!({"subject": "user:spare"})),
             // A genuine form with a token that does not hold: who may exchange hears of it, others hear less.
             ("POST", "/oauth/token") => Some((
                 Some("application/x-www-form-urlencoded"),

@@ -10,7 +10,9 @@ use ringfence_indexes::Timestamp;
 use serde_json::{Value, json};
 
 use self::example::Example;
-use crate::harness::{Answer, Caller, NOW, SECOND, Server, Tenant, assert_is_problem, document_path};
+use crate::harness::{
+    Answer, Caller, NOW, SECOND, Server, Tenant, assert_is_problem, claims, document_path, issuer, mint, task_token,
+};
 
 const TABLE: &str = include_str!("table.txt");
 /// The credentials, in the order of the table's columns.
@@ -28,6 +30,10 @@ const OUTSIDE_THE_API: [&str; 7] = [
     "/docs/LICENSE",
     "/openapi.json",
 ];
+
+/// What a service may have and still read nothing as itself; the last lets it act for others.
+const EVERYTHING: [&str; 11] =
+    ["search", "read", "ingest", "acl", "collections", "keys", "policy", "audit", "review", "explain", "act"];
 
 struct Fixture {
     tenant: Tenant,
@@ -47,8 +53,6 @@ impl Fixture {
         let revoked = key(json!({"kind": "user", "name": "gone", "subject": "user:gone", "scopes": ["search"]}));
         tenant.admin.delete(&format!("/v1/keys/{}", revoked.id)).expect(204);
         server.clock.set(Timestamp(NOW.0 + 10 * SECOND));
-        let everything =
-            ["search", "read", "ingest", "acl", "collections", "keys", "policy", "audit", "review", "explain"];
         let callers = vec![
             server.nobody(),
             server.caller("nonsense"),
@@ -58,7 +62,7 @@ impl Fixture {
             // One scope that permits none of the routes there are.
             tenant.user_with("una", &json!({"scopes": ["pii:read"]})),
             tenant.admin.clone(),
-            tenant.service("nobody", &everything),
+            tenant.service("nobody", &EVERYTHING[..EVERYTHING.len() - 1]),
             server.operator(),
             tenant.user("ann", &[]),
         ];
@@ -162,6 +166,25 @@ fn every_route_answers_every_credential_as_the_table_says() {
     assert!(rows == TABLE, "the routes and tests/it/routes/table.txt differ; the routes say:\n{rows}");
 }
 
+/// Through an application that may do everything, a person's token opens no route that the person's own key does not.
+#[test]
+fn a_token_for_a_task_reaches_what_its_person_does() {
+    let server = Server::start_with(|config, folder| config.issuer = vec![issuer(folder, "acme")]);
+    let fixture = Fixture::new(&server);
+    let agent = fixture.tenant.service("agent", &EVERYTHING);
+    let task = server.caller(&task_token(&agent, &mint(&claims("ann", &[])), ""));
+    let user = fixture.tenant.user("ann", &[]);
+    let description = server.nobody().get("/openapi.json").expect(200).json();
+    for (method, path) in operations(&description) {
+        let [expected, found] = [&user, &task].map(|caller| {
+            let example = Example::of(&method, &path, &fixture.prepare()).expect("the table has an example of each");
+            example.send(caller)
+        });
+        check_answer(&found, "task", &format!("{method} {path} as a task"));
+        assert_eq!(found.status, expected.status, "{method} {path}: {}", found.text());
+    }
+}
+
 #[track_caller]
 fn check_answer(answer: &Answer, column: &str, what: &str) {
     let text = answer.text();
@@ -176,7 +199,7 @@ fn check_answer(answer: &Answer, column: &str, what: &str) {
     }
     // A program that reads no document may keep the directory.
     let keeps_directory = is_scim && column == "nobody";
-    if !["scoped", "user"].contains(&column) && !keeps_directory {
+    if !["scoped", "user", "task"].contains(&column) && !keeps_directory {
         assert!(!text.contains(SECRET), "{what}: {text}");
     }
     if answer.status == 401 && is_scim {
