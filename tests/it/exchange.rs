@@ -338,3 +338,25 @@ fn the_purpose_is_in_the_audit_log() {
     assert!(actor["credential"].as_str().unwrap().starts_with(&world.application_id));
     assert!(!log.contains("rft_"));
 }
+
+/// What for is said once, by the application, and a policy may go by it.
+#[test]
+fn a_policy_goes_by_the_purpose_and_nobody_sets_it_later() {
+    let world = World::start();
+    let policy =
+        "forbid (principal, action, resource) unless { context has purpose && context.purpose == \"ticket\" };";
+    world.tenant.admin.put("/v1/policies/purpose", &json!({"text": policy})).expect(200);
+    let [ticket, other, silent] = [Some("ticket"), Some("marketing"), None].map(|purpose| match purpose {
+        Some(purpose) => world.token(&[("purpose", purpose)]),
+        None => world.token(&[]),
+    });
+    assert_eq!(found(&ticket).len(), 4);
+    assert!(found(&other).is_empty() && found(&silent).is_empty());
+    let said = Caveat { purpose: Some("ticket".into()), ..Caveat::default() };
+    for parent in [&other, &silent] {
+        let child = said.append(parent.credential()).unwrap();
+        world.server.caller(&child).post("/v1/search", &json!({"query": "keys"})).expect(401);
+        world.exchange_for(parent.credential(), ACCESS, &[("purpose", "ticket")]).expect(400);
+    }
+    assert_eq!(found(&world.server.caller(&said.append(ticket.credential()).unwrap())).len(), 4);
+}
