@@ -1,6 +1,6 @@
 //! A search from the scope to released passages: computing only, for the blocking pool.
 //!
-//! Nothing here can reach a document outside of the scope: the engine is asked for a [`Scope`](ringfence_indexes::Scope) first, and only that is searched.
+//! Nothing here can reach a document outside of the scope: the engine is asked for a [`Scope`] first, and only that is searched.
 
 use std::collections::BTreeSet;
 
