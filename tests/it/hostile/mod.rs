@@ -152,7 +152,17 @@ fn left_behind(tenant: &Tenant, refused: &[String], taken: &[String]) -> Vec<Str
         }
     }
     for id in taken {
-        let text = reader.get(&document_path(COLLECTION, id)).expect(200).text();
+        let answer = reader.get(&document_path(COLLECTION, id));
+        if answer.status == 404 {
+            // Held back, because the sanitiser gave it up: there for a reviewer and for nobody else.
+            let held = reader.get(&format!("/v1/quarantine/{COLLECTION}/{id}"));
+            println!("{id} is held back: {}", held.status);
+            if held.status != 200 {
+                faults.push(format!("{id}: it was taken and is gone"));
+            }
+            continue;
+        }
+        let text = answer.expect(200).text();
         for word in ["HIDDEN-CANARY", "root:x:", "<|im_start|>", "\u{202e}", "\u{200b}"] {
             if text.contains(word) {
                 faults.push(format!("{id}: has `{}`", word.escape_debug()));
