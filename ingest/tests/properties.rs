@@ -439,3 +439,12 @@ fn the_policy_decides_about_instructions_alone() {
     assert_eq!(kinds(&held)[0], ("instruction-override", "quarantined"));
     assert_eq!(held.quarantine, Some(ringfence_ingest::QuarantineReason::Policy));
 }
+
+/// A sentence may be as long as its document: what is counted in it must not overflow, which would hold the document back, or judge it by chance.
+#[test]
+fn a_sentence_of_any_length_is_judged() {
+    for text in [format!("{}a{}", "[".repeat(50_000), "](".repeat(50_000)), "ignore ".repeat(100_000)] {
+        let prepared = prepared(Content::Text(text), SanitizePolicy::Flag).expect("there is text");
+        assert_eq!(prepared.quarantine, None);
+    }
+}

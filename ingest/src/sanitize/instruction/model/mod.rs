@@ -111,7 +111,7 @@ impl<'a> Margins<'a> {
 impl Sink for Margins<'_> {
     #[inline]
     fn gram(&mut self, hash: u32) {
-        self.gram_sum += self.model.gram(hash);
+        self.gram_sum = self.gram_sum.saturating_add(self.model.gram(hash));
         self.gram_count += 1;
     }
 
@@ -121,8 +121,11 @@ impl Sink for Margins<'_> {
     }
 
     fn end_sentence(&mut self) {
-        let grams = self.gram_sum * (ONE / GRAM_ONE) * 256 / root_256(self.gram_count.max(1));
-        self.sums.push(self.model.bias + grams + self.named_sum);
+        // In 64 bits: a sentence may be as long as its document.
+        let scaled = i64::from(self.gram_sum) * i64::from(ONE / GRAM_ONE) * 256;
+        let grams = scaled / i64::from(root_256(self.gram_count.max(1)));
+        let grams = i32::try_from(grams).unwrap_or(if grams < 0 { i32::MIN } else { i32::MAX });
+        self.sums.push(self.model.bias.saturating_add(grams).saturating_add(self.named_sum));
         (self.gram_sum, self.gram_count, self.named_sum) = (0, 0, 0);
     }
 
