@@ -4,10 +4,12 @@
 
 mod workload;
 
-use std::{cell::LazyCell, hint::black_box};
+use std::{cell::LazyCell, hint::black_box, sync::Arc};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use ringfence_indexes::{Change, Engine, EngineOptions, Filter, Mode, Scope, SearchRequest, Selection, Timestamp};
+use ringfence_indexes::{
+    Change, Engine, EngineOptions, Filter, Mode, PolicyName, Scope, SearchRequest, Selection, TenantPolicy, Timestamp,
+};
 use workload::{DIMENSIONS, Query, Workload, collection, document, principal, subject, tenant};
 
 const NOW: Timestamp = Timestamp(1);
@@ -198,6 +200,58 @@ fn scopes(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Ten policies of a tenant of 10,000 classes, for a caller who reads all of them.
+///
+/// `by collection`: what the policies look at is the same for all classes of a collection. `by ACL`: one of them looks at what an ACL allows, so that every class is a question of its own. `by request`: two of them look at the time and the network, and are asked anew for each request.
+fn policies(criterion: &mut Criterion) {
+    let forbid = |when: &str| format!("forbid (principal, action, resource) when {{ {when} }};");
+    let mut texts: Vec<String> = (0..7)
+        .map(|index| format!("forbid (principal in Group::\"out{index}\", action, resource in Collection::\"wiki\");"))
+        .collect();
+    texts.push(forbid("resource.trust == \"curated\" && !(principal.numbers.hasTag(\"clearance\") && principal.numbers.getTag(\"clearance\") >= 2)"));
+    texts.push(
+        "forbid (principal, action, resource in Collection::\"board\") unless { principal in Group::\"board\" };"
+            .to_owned(),
+    );
+    let plain = forbid("resource.collection like \"sealed-*\" && principal is User");
+    let by_acl = forbid("resource.allow.contains(\"user:u77\") && !(principal in Group::\"board\")");
+    let by_request = [forbid("context.hour > 22"), forbid("context has network && context.network.isMulticast()")];
+    let sets = [
+        ("by collection", [texts.clone(), vec![plain.clone()]].concat()),
+        ("by ACL", [texts.clone(), vec![by_acl.clone()]].concat()),
+        ("by request", [texts[1..].to_vec(), by_request.to_vec()].concat()),
+        ("by request and ACL", [texts[2..].to_vec(), by_request.to_vec(), vec![by_acl]].concat()),
+    ];
+    let put = |index: usize| {
+        let allow = [principal("group:all"), principal(&format!("user:u{index}"))];
+        Change::PutDocument(document(index, "words", None, allow.into()))
+    };
+    let caller = subject(&[principal("group:all"), principal("user:u1")].into());
+    for (name, texts) in sets {
+        assert_eq!(texts.len(), 10);
+        let engine = workload::engine(Engine::new());
+        engine.apply(&tenant(), 2, (0..10_000).map(put).collect()).expect("documents can be put");
+        let policy = |(index, text): (usize, &String)| {
+            let name = PolicyName::new(&format!("p{index}")).expect("a well-formed name");
+            Change::PutPolicy(Arc::new(TenantPolicy::check(name, text).expect("a policy")))
+        };
+        let changes: Vec<Change> = texts.iter().enumerate().map(policy).collect();
+        engine.apply(&tenant(), 3, changes.clone()).expect("policies can be put");
+        let resolve = || engine.scope(&caller, &Selection::All, NOW).expect("the tenant exists");
+        let mut group = criterion.benchmark_group(format!("10 policies {name}, 10,000 classes"));
+        group.bench_function("warm", |bencher| bencher.iter(resolve));
+        let mut epoch = 3;
+        group.sample_size(10).bench_function("cold", |bencher| {
+            let write = || {
+                epoch += 1;
+                engine.apply(&tenant(), epoch, vec![changes[0].clone()]).expect("a policy can be put");
+            };
+            bencher.iter_batched(write, |()| resolve(), BatchSize::PerIteration);
+        });
+        group.finish();
+    }
+}
+
 /// The same words in packed lists and in tantivy indexes.
 fn forms(criterion: &mut Criterion) {
     let workload = LazyCell::new(|| {
@@ -256,6 +310,6 @@ fn singles(criterion: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20).measurement_time(std::time::Duration::from_secs(2)).warm_up_time(std::time::Duration::from_millis(500));
-    targets = searches, ingest, scopes, forms, singles
+    targets = searches, ingest, scopes, policies, forms, singles
 }
 criterion_main!(benches);

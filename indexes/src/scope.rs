@@ -63,10 +63,10 @@ impl Scope {
     ) -> Self {
         let readable = snapshot.readable(subject, selection);
         let is_open = |(_, partition): &&(u32, Arc<Partition>)| partition.acl.is_open_at(now);
-        let scope_now = match &readable.decision.contextual {
+        let verdict = readable.decision.contextual.as_ref().map(|contextual| contextual.judge(subject.context(), now));
+        let scope_now = match verdict.filter(|verdict| !verdict.is_empty()) {
             None => Now::Open(readable.windowed.iter().filter(is_open).cloned().collect()),
-            Some(contextual) => {
-                let verdict = contextual.judge(subject.context(), now);
+            Some(verdict) => {
                 let own = readable.always.iter().chain(readable.windowed.iter().filter(is_open));
                 let permitted = readable.permittable.iter().filter(is_open);
                 let permitted = permitted.filter(|(class, _)| verdict.permitted.contains(*class));

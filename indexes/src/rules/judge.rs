@@ -46,6 +46,13 @@ pub(crate) struct Verdict {
     pub(crate) permitted: RoaringBitmap,
 }
 
+impl Verdict {
+    /// Whether everything is left to the ACL.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.forbidden.is_empty() && self.permitted.is_empty()
+    }
+}
+
 /// The policies that look at the request, prepared for a reader.
 pub(crate) struct Contextual {
     prepared: Prepared,

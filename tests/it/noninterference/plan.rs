@@ -83,6 +83,8 @@ pub(crate) struct Plan {
     /// The collections that exist for the asker.
     pub(crate) collections: Vec<(&'static str, Value)>,
     pub(crate) groups: BTreeMap<String, Vec<String>>,
+    /// Tenant policies by name: both worlds have them, and they close some of what ACLs grant.
+    pub(crate) policies: Vec<(&'static str, &'static str)>,
     pub(crate) visible: Vec<Planned>,
     pub(crate) hidden: Vec<Hidden>,
 }
@@ -132,6 +134,20 @@ fn groups() -> BTreeMap<String, Vec<String>> {
     ])
 }
 
+/// What each policy closes stands in the ACL as this group, which nobody is in. The second looks at the request as well.
+const POLICIES: [(&str, &str, &str); 2] = [
+    (
+        "sealed",
+        "group:sealed",
+        "forbid (principal, action, resource) when { resource.allow.contains(\"group:sealed\") } unless { principal == User::\"root\" };",
+    ),
+    (
+        "hours",
+        "group:nightly",
+        "forbid (principal, action, resource) when { context.hour > 6 && resource.allow.contains(\"group:nightly\") } unless { principal == User::\"root\" };",
+    ),
+];
+
 /// Names that an ACL of the plan may grant to or deny.
 const NAMES: [&str; 9] = [
     "user:ann",
@@ -157,8 +173,17 @@ pub(crate) fn plan(seed: u64, visible_count: usize, hidden_count: usize) -> Plan
         collections().into_iter().partition(|(name, settings)| exists_for(asker, &world, &person, name, settings));
     let readable: BTreeSet<&str> =
         exists.iter().filter(|(_, settings)| reads(&world, &person, settings)).map(|(name, _)| *name).collect();
-    let mut plan =
-        Plan { asker, collections: exists.clone(), groups: groups(), visible: Vec::new(), hidden: Vec::new() };
+    // None, one that is remembered, or also one that is asked for each request.
+    let policies = &POLICIES[..usize::try_from(seed % 3 + seed / 6).expect("small") % 3];
+    let closed = |rule: &Rule| policies.iter().any(|(_, marker, _)| rule.allow.iter().any(|name| name == marker));
+    let mut plan = Plan {
+        asker,
+        collections: exists.clone(),
+        groups: groups(),
+        policies: policies.iter().map(|(name, _, text)| (*name, *text)).collect(),
+        visible: Vec::new(),
+        hidden: Vec::new(),
+    };
     let names: Vec<&'static str> = exists.iter().map(|(name, _)| *name).collect();
     let mut number = 0;
     let mut documents = 0;
@@ -167,7 +192,8 @@ pub(crate) fn plan(seed: u64, visible_count: usize, hidden_count: usize) -> Plan
         number += 1;
         let rule = rule(&mut dice);
         let collection = names[dice.roll(names.len())];
-        let may_read = readable.contains(collection) && world.rule_grants(&person, &rule, NOW.0);
+        let grants = readable.contains(collection) && world.rule_grants(&person, &rule, NOW.0);
+        let may_read = grants && !closed(&rule);
         if may_read && plan.visible.len() < visible_count {
             plan.visible.push(document(&mut dice, collection, &format!("d{number}"), &rule, false));
         } else if !may_read && documents < hidden_count {
@@ -199,6 +225,9 @@ pub(crate) fn rule(dice: &mut Dice) -> Rule {
     let mut rule = Rule::default();
     for _ in 0..=dice.roll(3) {
         rule.allow.push(NAMES[dice.roll(NAMES.len())].to_owned());
+    }
+    if dice.roll(5) == 0 {
+        rule.allow.push(POLICIES[dice.roll(2)].1.to_owned());
     }
     // Hundreds of classes: nearly every document has a principal that no other has.
     rule.allow.push(format!("user:x{}", dice.roll(1_000)));

@@ -207,7 +207,7 @@ impl<'p> Transcript<'p> {
         if self.roll(6) == 0 {
             return Step::Ask(self.directory());
         }
-        Step::Ask(match self.roll(20) {
+        Step::Ask(match self.roll(24) {
             0 => search(&json!({"query": ""})),
             1 => search(&json!({"query": "x", "tenant": "alpha"})),
             2 => search(&json!({"query": "x".repeat(9_000)})),
@@ -228,6 +228,14 @@ impl<'p> Transcript<'p> {
                 &json!({"content_hash": "blake3:00"}),
             ),
             16 => Ask::json("POST", "/v1/reprocess".to_owned(), &json!({"dry_run": true})),
+            19 => plain("GET", "/v1/policies".to_owned()),
+            20 => plain("GET", format!("/v1/policies/{}", self.any(&["sealed", "absent"]))),
+            21 => Ask::json("POST", "/v1/policies:simulate".to_owned(), &json!({"name": "sealed", "delete": true})),
+            22 => Ask::json(
+                "POST",
+                "/v1/policies:test".to_owned(),
+                &json!({"tests": "user:ann read collection/handbook/d1"}),
+            ),
             12 => Ask { header: Some(("if-none-match", "*".to_owned())), ..plain("GET", path) },
             17 => plain("GET", "/v1/revocations".to_owned()),
             18 => Ask {

@@ -34,6 +34,9 @@ pub(crate) fn build(seed: u64, plan: &Plan, hidden: &[Hidden]) -> World {
     for (name, settings) in &plan.collections {
         tenant.collection(name, settings);
     }
+    for (name, text) in &plan.policies {
+        tenant.admin.put(&format!("/v1/policies/{name}"), &json!({"text": text})).expect(200);
+    }
     let world = World { tenant, asker, root, _server: server };
     for hidden in hidden {
         if let Hidden::History(document) = hidden {
