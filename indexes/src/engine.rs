@@ -17,6 +17,7 @@ use crate::{
     collection::{Collection, Selection},
     document::DocumentEntry,
     error::EngineError,
+    failpoint::{self, Place},
     graph::{Builder, Task},
     id::{CollectionId, DocumentId, TenantId},
     lexical::analyzer::Analyzer,
@@ -222,6 +223,7 @@ impl Engine {
     pub fn scope(&self, subject: &Subject, selection: &Selection, now: Timestamp) -> Result<Scope, EngineError> {
         let tenant = self.tenant(subject.tenant())?;
         let snapshot = tenant.snapshot();
+        failpoint::reached(Place::SnapshotTaken, subject.tenant());
         if !snapshot.is_open {
             return Err(EngineError::Closed(subject.tenant().clone()));
         }

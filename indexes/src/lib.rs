@@ -18,6 +18,7 @@ mod engine;
 mod error;
 mod expectation;
 mod explain;
+pub mod failpoint;
 mod filter;
 mod fusion;
 mod graph;

@@ -7,6 +7,7 @@ use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 use crate::{
     collection::{Selection, VectorSource},
     document::DocumentEntry,
+    failpoint::{self, Fault, Place},
     id::{CollectionId, DocumentId},
     memory::{Memory, ReaderKey},
     partition::Partition,
@@ -81,7 +82,7 @@ impl Snapshot {
     /// The partitions that a subject may read, some of them while their window is open.
     pub(crate) fn readable(&self, subject: &Subject, selection: &Selection) -> Arc<Readable> {
         let reader = ReaderKey::of(&self.key, subject, selection);
-        if let Some(readable) = self.readable.recall(&reader) {
+        if let Some(readable) = self.readable.recall(&reader).or_else(|| recall_lasting(subject, &reader)) {
             return readable;
         }
         let decision = self.policy.decide(reader, subject, selection);
@@ -93,8 +94,24 @@ impl Snapshot {
         let permittable = partitions(&decision.permittable);
         let weight = 2 * decision.weight();
         let readable = Arc::new(Readable { decision, always, windowed, permittable, segments: OnceLock::new() });
+        failpoint::reached(Place::Remembering, subject.tenant());
         self.readable.keep(reader, readable.clone(), weight, self.policy.memory_limit());
+        keep_lasting(subject, reader, &readable);
         readable
+    }
+}
+
+/// A memory that outlives its snapshot: the planted fault.
+static LASTING: OnceLock<Memory<Readable>> = OnceLock::new();
+
+fn recall_lasting(subject: &Subject, reader: &ReaderKey) -> Option<Arc<Readable>> {
+    let is_planted = failpoint::has(Fault::LastingMemory, subject.tenant());
+    if is_planted { LASTING.get()?.recall(reader) } else { None }
+}
+
+fn keep_lasting(subject: &Subject, reader: ReaderKey, readable: &Arc<Readable>) {
+    if failpoint::has(Fault::LastingMemory, subject.tenant()) {
+        LASTING.get_or_init(Memory::default).keep(reader, readable.clone(), 1, usize::MAX);
     }
 }
 

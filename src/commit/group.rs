@@ -2,12 +2,15 @@
 
 use std::{collections::HashMap, io, sync::Arc};
 
-use ringfence_indexes::TenantId;
+use ringfence_indexes::{
+    TenantId,
+    failpoint::{self, Fault, Place},
+};
 
 use super::{
     CommitError, Committed, Write, WriteRequest,
     apply::{Applied, Apply, Refused},
-    effect::Derived,
+    effect::{Derived, Effect},
     record,
 };
 use crate::{
@@ -225,10 +228,13 @@ impl Groups {
                 Committed { revision, outcome: applied.outcome, receipt }
             }));
         }
-        self.derived.publish(effects).map_err(|error| {
-            tracing::error!(error = &error as &dyn std::error::Error, "the indexes cannot follow the store");
-            GroupError::Failed
-        })?;
+        let tenants: Vec<TenantId> = requests.iter().filter_map(|request| request.write.tenant().cloned()).collect();
+        if tenants.iter().any(|tenant| failpoint::has(Fault::EarlyAcknowledgement, tenant)) {
+            let derived = self.derived.clone();
+            std::thread::spawn(move || make_visible(&derived, &tenants, effects));
+            return Ok(answers);
+        }
+        make_visible(&self.derived, &tenants, effects)?;
         Ok(answers)
     }
 
@@ -240,4 +246,15 @@ impl Groups {
         }
         self.sealers[tenant].seal_revision(revision, &self.entropy)
     }
+}
+
+/// Has memory follow what is durable.
+fn make_visible(derived: &Derived, tenants: &[TenantId], effects: Vec<(Effect, u64)>) -> Result<(), GroupError> {
+    tenants.iter().for_each(|tenant| failpoint::reached(Place::Durable, tenant));
+    derived.publish(effects).map_err(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "the indexes cannot follow the store");
+        GroupError::Failed
+    })?;
+    tenants.iter().for_each(|tenant| failpoint::reached(Place::Published, tenant));
+    Ok(())
 }

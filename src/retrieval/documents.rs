@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use ringfence_indexes::{Acl, CollectionId, DocumentId, DocumentView, Engine, EngineError, Scope};
+use ringfence_indexes::{
+    Acl, CollectionId, DocumentId, DocumentView, Engine, EngineError, Scope,
+    failpoint::{self, Fault, Place},
+};
 use ringfence_ingest::Finding;
 
 use super::{
@@ -141,10 +144,15 @@ impl DocumentReader {
         for _ in 0..ATTEMPTS_MAX {
             let view = self.scope(caller)?.fetch(collection, document)?.ok_or(ReadError::NotFound)?;
             let released = self.release(caller, &view, true)?;
-            let now = self.scope(caller)?.fetch(collection, document)?.ok_or(ReadError::NotFound)?;
-            if !view.is_same(&now) {
+            failpoint::reached(Place::Released, caller.tenant());
+            let is_settled = failpoint::has(Fault::NoRecheck, caller.tenant()) || {
+                let now = self.scope(caller)?.fetch(collection, document)?.ok_or(ReadError::NotFound)?;
+                view.is_same(&now)
+            };
+            if !is_settled {
                 continue;
             }
+            failpoint::reached(Place::Rechecked, caller.tenant());
             event.count = released.chunks.len();
             event.documents = vec![format!("{collection}/{document}")];
             return self.recorded(caller, released, &event);
@@ -164,11 +172,13 @@ impl DocumentReader {
             let found = self.readable(caller, collection, after, limit + 1)?;
             let documents = found.iter().take(limit).map(|view| self.release(caller, view, false));
             let documents = documents.collect::<Result<Vec<_>, _>>()?;
-            let now = self.readable(caller, collection, after, limit + 1)?;
-            let same = found.len() == now.len() && found.iter().zip(&now).all(|(was, is)| was.is_same(is));
-            if !same {
+            failpoint::reached(Place::Released, caller.tenant());
+            let is_settled = failpoint::has(Fault::NoRecheck, caller.tenant())
+                || are_same(&found, &self.readable(caller, collection, after, limit + 1)?);
+            if !is_settled {
                 continue;
             }
+            failpoint::reached(Place::Rechecked, caller.tenant());
             event.count = documents.len();
             event.documents = documents.iter().map(|document| format!("{collection}/{}", document.id)).collect();
             return self.recorded(caller, DocumentPage { documents, has_more: found.len() > limit }, &event);
@@ -243,6 +253,10 @@ impl DocumentReader {
         let receipt = self.audit.record(event)?;
         Ok(Answer::new(body, receipt))
     }
+}
+
+fn are_same(found: &[DocumentView], now: &[DocumentView]) -> bool {
+    found.len() == now.len() && found.iter().zip(now).all(|(was, is)| was.is_same(is))
 }
 
 fn event(caller: &Caller, action: Action, resource: String, request_id: &str) -> AuditEvent {

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ringfence_indexes::{Engine, EngineError, Mode, VectorSource};
+use ringfence_indexes::{
+    Engine, EngineError, Mode, VectorSource,
+    failpoint::{self, Fault, Place},
+};
 
 use super::{
     answer::{Answer, SearchAnswer, compute},
@@ -120,9 +123,13 @@ impl Searcher {
             self.check_vector_length(&reader, query)?;
             let found = find(&self.engine, &self.embedder, placed, &reader, query, self.clock.now())?;
             let hits = found.release(&policies, query.max_tokens);
-            if !found.still_permitted(&self.engine, &reader, self.clock.now())? {
+            failpoint::reached(Place::Released, caller.tenant());
+            let is_settled = failpoint::has(Fault::NoRecheck, caller.tenant())
+                || found.still_permitted(&self.engine, &reader, self.clock.now())?;
+            if !is_settled {
                 continue;
             }
+            failpoint::reached(Place::Rechecked, caller.tenant());
             if !self.authenticator.still_valid(caller) {
                 return Err(SearchError::CredentialGone);
             }
