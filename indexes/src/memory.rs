@@ -1,7 +1,7 @@
 //! What was worked out for a reader, kept for the next time.
 //!
 //! A memory lives in the immutable thing that its contents follow from, so nothing in it can become wrong and nothing needs invalidating:
-//! a changed thing is another one, with an empty memory. What depends on the time of day is never kept.
+//! a changed thing is another one, with an empty memory. What depends on the time of day is never kept, unless by the part of it that it depends on.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -107,6 +107,33 @@ impl<T> Default for Memory<T> {
 impl<T> Clone for Memory<T> {
     fn clone(&self) -> Self {
         Self::default()
+    }
+}
+
+/// A few values by what they were worked out from, the oldest forgotten first.
+pub(crate) struct Recent<K, T> {
+    values: Mutex<VecDeque<(K, Arc<T>)>>,
+    count_max: usize,
+}
+
+impl<K, T> Recent<K, T> {
+    pub(crate) fn new(count_max: usize) -> Self {
+        Self { values: Mutex::new(VecDeque::with_capacity(count_max)), count_max }
+    }
+
+    /// What was kept for this key.
+    pub(crate) fn recall(&self, is_it: impl Fn(&K) -> bool) -> Option<Arc<T>> {
+        let values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        values.iter().find(|(key, _)| is_it(key)).map(|(_, value)| Arc::clone(value))
+    }
+
+    /// Keeps a value.
+    pub(crate) fn keep(&self, key: K, value: Arc<T>) {
+        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        if values.len() >= self.count_max {
+            values.pop_front();
+        }
+        values.push_back((key, value));
     }
 }
 

@@ -177,7 +177,7 @@ impl Policy {
         let permitted = decision.permittable.iter().filter(|class| is_open(class));
         let permitted = permitted.filter(|class| verdict.permitted.contains(**class));
         let all: RoaringBitmap = decision.always.iter().chain(windowed).chain(permitted).copied().collect();
-        all - verdict.forbidden
+        all - &verdict.forbidden
     }
 
     /// The collections that name one of these principals as a reader.

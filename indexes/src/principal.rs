@@ -103,7 +103,12 @@ impl Principal {
     /// The name alone, whoever bears it.
     #[must_use]
     pub fn name(&self) -> Self {
-        self.0.rsplit_once(GENERATION).map_or_else(|| self.clone(), |(name, _)| Self(name.into()))
+        if self.has_generation() { Self(self.plain().into()) } else { self.clone() }
+    }
+
+    /// The same as a text.
+    pub(crate) fn plain(&self) -> &str {
+        self.0.rsplit_once(GENERATION).map_or(&self.0, |(name, _)| name)
     }
 
     /// The kind.

@@ -21,7 +21,7 @@ use crate::{
     principal::{Principal, Subject},
     search::{Hit, SearchRequest},
     segment::LiveSegment,
-    snapshot::{Readable, Segments, Snapshot},
+    snapshot::{Classes, Opened, Readable, Segments, Snapshot},
     tenant::Tenant,
 };
 
@@ -37,20 +37,22 @@ pub struct Scope {
     snapshot: Arc<Snapshot>,
     /// What the subject may read whatever the time and the request; shared with other scopes of the same reader.
     readable: Arc<Readable>,
+    /// The same after what tenant policies say of the request.
+    opened: Arc<Opened>,
     /// The classes that may be read now, rising.
     now: Now,
     selection: Selection,
 }
 
 /// Classes with their partitions, rising.
-type Classes = [(u32, Arc<Partition>)];
+type Listed = [(u32, Arc<Partition>)];
 
-/// What the time and the request make of what a subject may read.
+/// What the time makes of what is opened.
 enum Now {
     /// Everything of all times, and these classes whose window is open.
-    Open(Vec<(u32, Arc<Partition>)>),
-    /// These classes alone: a tenant policy looked at the request.
-    Only(Vec<(u32, Arc<Partition>)>),
+    Open(Classes),
+    /// These classes alone: the request is answered where others listen.
+    Only(Classes),
 }
 
 impl Scope {
@@ -62,21 +64,10 @@ impl Scope {
         now: Timestamp,
     ) -> Self {
         let readable = snapshot.readable(subject, selection);
+        let opened = readable.opened(subject.context(), now);
         let is_open = |(_, partition): &&(u32, Arc<Partition>)| partition.acl.is_open_at(now);
-        let verdict = readable.decision.contextual.as_ref().map(|contextual| contextual.judge(subject.context(), now));
-        let scope_now = match verdict.filter(|verdict| !verdict.is_empty()) {
-            None => Now::Open(readable.windowed.iter().filter(is_open).cloned().collect()),
-            Some(verdict) => {
-                let own = readable.always.iter().chain(readable.windowed.iter().filter(is_open));
-                let permitted = readable.permittable.iter().filter(is_open);
-                let permitted = permitted.filter(|(class, _)| verdict.permitted.contains(*class));
-                let mut only: Vec<_> =
-                    own.chain(permitted).filter(|(class, _)| !verdict.forbidden.contains(*class)).cloned().collect();
-                only.sort_unstable_by_key(|(class, _)| *class);
-                Now::Only(only)
-            }
-        };
-        let scope = Self { tenant, snapshot, readable, now: scope_now, selection: selection.clone() };
+        let open = opened.windowed.iter().filter(is_open).cloned().collect();
+        let scope = Self { tenant, snapshot, readable, opened, now: Now::Open(open), selection: selection.clone() };
         debug_assert!(
             scope.partitions().all(|partition| {
                 let Decision { principals, attributes, collections, .. } = &*scope.readable.decision;
@@ -105,10 +96,10 @@ impl Scope {
         Self { now: Now::Only(only), ..self }
     }
 
-    /// The classes of all times, where nothing of the request narrows them, and those beside them.
-    fn classes(&self) -> (&Classes, &Classes) {
+    /// The classes of all times, where nobody else listens, and those beside them.
+    fn classes(&self) -> (&Listed, &Listed) {
         match &self.now {
-            Now::Open(open) => (&self.readable.always, open),
+            Now::Open(open) => (&self.opened.always, open),
             Now::Only(only) => (&[], only),
         }
     }
@@ -119,7 +110,7 @@ impl Scope {
     }
 
     fn holds(&self, class: u32) -> bool {
-        let has = |classes: &Classes| classes.binary_search_by_key(&class, |(class, _)| *class).is_ok();
+        let has = |classes: &Listed| classes.binary_search_by_key(&class, |(class, _)| *class).is_ok();
         let (always, now) = self.classes();
         has(always) || has(now)
     }
@@ -161,8 +152,8 @@ impl Scope {
     pub fn search(&self, request: &SearchRequest<'_>) -> Result<Vec<Hit>, EngineError> {
         let nothing = Segments::default();
         let (always, now) = match &self.now {
-            Now::Open(open) => (self.readable.segments(), self.readable.segments_of(open)),
-            Now::Only(only) => (&nothing, self.readable.segments_of(only)),
+            Now::Open(open) => (self.opened.segments(), self.opened.segments_of(open)),
+            Now::Only(only) => (&nothing, self.opened.segments_of(only)),
         };
         let segments: Vec<&LiveSegment> = always.segments.iter().chain(&now.segments).collect();
         let sources: Vec<_> = always.sources.iter().chain(&now.sources).copied().collect();

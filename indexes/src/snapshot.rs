@@ -5,16 +5,21 @@ use std::sync::{Arc, OnceLock};
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 
 use crate::{
+    acl::Timestamp,
     collection::{Selection, VectorSource},
     document::DocumentEntry,
     failpoint::{self, Fault, Place},
     id::{CollectionId, DocumentId},
-    memory::{Memory, ReaderKey},
+    memory::{Memory, ReaderKey, Recent},
     partition::Partition,
     policy::{Decision, Policy},
     principal::Subject,
+    rules::{RequestContext, Verdict},
     segment::LiveSegment,
 };
+
+/// How many lists of classes are kept for a reader whose requests tenant policies look at.
+const VERDICTS_KEPT: usize = 2;
 
 /// The live documents of one collection.
 pub(crate) type Documents = RedBlackTreeMapSync<DocumentId, Arc<DocumentEntry>>;
@@ -36,13 +41,26 @@ pub(crate) struct Snapshot {
     readable: Memory<Readable>,
 }
 
+/// Classes with their partitions, rising.
+pub(crate) type Classes = Vec<(u32, Arc<Partition>)>;
+
 /// A decision with the partitions of one snapshot that it opens.
 pub(crate) struct Readable {
     pub(crate) decision: Arc<Decision>,
-    pub(crate) always: Vec<(u32, Arc<Partition>)>,
-    pub(crate) windowed: Vec<(u32, Arc<Partition>)>,
+    /// What is opened where nothing of the request decides.
+    plain: Arc<Opened>,
     /// Those that a tenant policy may permit for a request.
-    pub(crate) permittable: Vec<(u32, Arc<Partition>)>,
+    permittable: Classes,
+    /// The same after what tenant policies say of a request.
+    narrowed: Recent<Arc<Verdict>, Opened>,
+}
+
+/// Partitions that may be read.
+pub(crate) struct Opened {
+    decision: Arc<Decision>,
+    pub(crate) always: Classes,
+    /// Those that may be read while their window is open.
+    pub(crate) windowed: Classes,
     segments: OnceLock<Segments>,
 }
 
@@ -90,10 +108,12 @@ impl Snapshot {
             let found = classes.iter().filter_map(|class| Some((*class, self.partitions.get(class)?.clone())));
             found.collect::<Vec<_>>()
         };
-        let (always, windowed) = (partitions(&decision.always), partitions(&decision.windowed));
+        let plain =
+            Arc::new(Opened::new(decision.clone(), partitions(&decision.always), partitions(&decision.windowed)));
         let permittable = partitions(&decision.permittable);
-        let weight = 2 * decision.weight();
-        let readable = Arc::new(Readable { decision, always, windowed, permittable, segments: OnceLock::new() });
+        let copies = if decision.contextual.is_some() { 2 + VERDICTS_KEPT } else { 2 };
+        let weight = copies * decision.weight();
+        let readable = Arc::new(Readable { decision, plain, permittable, narrowed: Recent::new(VERDICTS_KEPT) });
         failpoint::reached(Place::Remembering, subject.tenant());
         self.readable.keep(reader, readable.clone(), weight, self.policy.memory_limit());
         keep_lasting(subject, reader, &readable);
@@ -116,6 +136,34 @@ fn keep_lasting(subject: &Subject, reader: ReaderKey, readable: &Arc<Readable>) 
 }
 
 impl Readable {
+    /// What a request opens at a moment, but for the windows of time.
+    pub(crate) fn opened(&self, context: &RequestContext, now: Timestamp) -> Arc<Opened> {
+        let verdict = self.decision.contextual.as_ref().map(|contextual| contextual.judge(context, now));
+        let Some(verdict) = verdict.filter(|verdict| !verdict.is_empty()) else { return Arc::clone(&self.plain) };
+        if let Some(opened) = self.narrowed.recall(|other| Arc::ptr_eq(other, &verdict) || *other == verdict) {
+            return opened;
+        }
+        let opened = Arc::new(self.narrow(&verdict));
+        self.narrowed.keep(verdict, Arc::clone(&opened));
+        opened
+    }
+
+    fn narrow(&self, verdict: &Verdict) -> Opened {
+        let own = self.plain.always.iter().chain(&self.plain.windowed);
+        let permitted = self.permittable.iter().filter(|(class, _)| verdict.permitted.contains(*class));
+        let all = own.chain(permitted).filter(|(class, _)| !verdict.forbidden.contains(*class)).cloned();
+        let (mut windowed, mut always): (Classes, Classes) = all.partition(|(_, partition)| partition.acl.has_window());
+        always.sort_unstable_by_key(|(class, _)| *class);
+        windowed.sort_unstable_by_key(|(class, _)| *class);
+        Opened::new(self.decision.clone(), always, windowed)
+    }
+}
+
+impl Opened {
+    const fn new(decision: Arc<Decision>, always: Classes, windowed: Classes) -> Self {
+        Self { decision, always, windowed, segments: OnceLock::new() }
+    }
+
     /// The segments that may be read at any time.
     pub(crate) fn segments(&self) -> &Segments {
         self.segments.get_or_init(|| self.segments_of(&self.always))

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use cedar_policy::{Context, RestrictedExpression};
 
-use super::schema::uid;
+use super::{looks::ContextLooks, schema::uid};
 use crate::acl::Timestamp;
 
 const MICROS_PER_MILLI: i64 = 1_000;
@@ -22,24 +22,60 @@ pub struct RequestContext {
     pub network: Option<IpAddr>,
 }
 
+/// What some policies see of a request: for equal sights they have one answer.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(super) struct Seen {
+    millis: Option<i64>,
+    hour: Option<i64>,
+    weekday: Option<i64>,
+    purpose: Option<String>,
+    network: Option<IpAddr>,
+    /// Its attributes are the reader's.
+    device: bool,
+}
+
 impl RequestContext {
-    /// The context of an evaluation; `None` for a moment that Cedar cannot write.
-    pub(super) fn at(&self, now: Timestamp) -> Option<Context> {
+    /// What some policies see of a request at a moment.
+    pub(super) fn seen(&self, now: Timestamp, looks: ContextLooks) -> Seen {
         let millis = now.0.div_euclid(MICROS_PER_MILLI);
         let (days, in_day) = (millis.div_euclid(MILLIS_PER_DAY), millis.rem_euclid(MILLIS_PER_DAY));
         let weekday = (days + EPOCH_AFTER_MONDAY).rem_euclid(7) + 1;
-        let mut pairs = vec![
-            ("now", RestrictedExpression::new_datetime(datetime(days, in_day)?)),
-            ("hour", RestrictedExpression::new_long(in_day / MILLIS_PER_HOUR)),
-            ("weekday", RestrictedExpression::new_long(weekday)),
-            ("device", RestrictedExpression::new_entity_uid(uid("Device", "device"))),
-        ];
+        Seen {
+            millis: looks.now.then_some(millis),
+            hour: looks.hour.then_some(in_day / MILLIS_PER_HOUR),
+            weekday: looks.weekday.then_some(weekday),
+            purpose: self.purpose.clone().filter(|_| looks.purpose),
+            // An IPv4 address that came over IPv6 is the IPv4 address: a range is written in one way.
+            network: self.network.filter(|_| looks.network).map(|network| network.to_canonical()),
+            device: looks.device,
+        }
+    }
+}
+
+impl Seen {
+    /// Whether the same is ever seen again: not of a moment.
+    pub(super) const fn may_come_again(&self) -> bool {
+        self.millis.is_none()
+    }
+
+    /// The context of an evaluation; `None` for a moment that Cedar cannot write.
+    pub(super) fn context(&self) -> Option<Context> {
+        let mut pairs = Vec::new();
+        if let Some(millis) = self.millis {
+            let (days, in_day) = (millis.div_euclid(MILLIS_PER_DAY), millis.rem_euclid(MILLIS_PER_DAY));
+            pairs.push(("now", RestrictedExpression::new_datetime(datetime(days, in_day)?)));
+        }
+        for (name, number) in [("hour", self.hour), ("weekday", self.weekday)] {
+            pairs.extend(number.map(|number| (name, RestrictedExpression::new_long(number))));
+        }
+        if self.device {
+            pairs.push(("device", RestrictedExpression::new_entity_uid(uid("Device", "device"))));
+        }
         if let Some(purpose) = &self.purpose {
             pairs.push(("purpose", RestrictedExpression::new_string(purpose.clone())));
         }
         if let Some(network) = self.network {
-            // An IPv4 address that came over IPv6 is the IPv4 address: a range is written in one way.
-            pairs.push(("network", RestrictedExpression::new_ip(network.to_canonical().to_string())));
+            pairs.push(("network", RestrictedExpression::new_ip(network.to_string())));
         }
         Context::from_pairs(pairs.into_iter().map(|(name, value)| (name.to_owned(), value))).ok()
     }
@@ -71,10 +107,15 @@ mod tests {
     use cedar_policy::EvalResult;
 
     use super::*;
+    use crate::rules::looks::Looks;
+
+    fn everything() -> ContextLooks {
+        Looks::everything().context
+    }
 
     #[track_caller]
     fn check(now: i64, written: &str, hour: i64, weekday: i64) {
-        let context = RequestContext::default().at(Timestamp(now)).unwrap();
+        let context = RequestContext::default().seen(Timestamp(now), everything()).context().unwrap();
         assert_eq!(context.get("hour"), Some(EvalResult::Long(hour)), "{written}");
         assert_eq!(context.get("weekday"), Some(EvalResult::Long(weekday)), "{written}");
         let found = context.get("now").map(|now| now.to_string());
@@ -87,15 +128,26 @@ mod tests {
         check(-1, "1969-12-31T23:59:59.999Z", 23, 3);
         check(1_796_112_000_000_000, "2026-12-01T08:00:00.000Z", 8, 2);
         check(1_709_164_800_123_456, "2024-02-29T00:00:00.123Z", 0, 4);
-        assert!(RequestContext::default().at(Timestamp(i64::MAX)).is_none());
+        assert!(RequestContext::default().seen(Timestamp(i64::MAX), everything()).context().is_none());
     }
 
     #[test]
     fn an_address_is_written_in_one_way() {
         let context = |address: &str| {
             let network = Some(address.parse().unwrap());
-            RequestContext { network, ..RequestContext::default() }.at(Timestamp(0)).unwrap()
+            RequestContext { network, ..RequestContext::default() }.seen(Timestamp(0), everything()).context().unwrap()
         };
         assert_eq!(context("::ffff:10.0.0.1").get("network"), context("10.0.0.1").get("network"));
+    }
+
+    #[test]
+    fn what_is_not_looked_at_makes_no_difference() {
+        let hour = ContextLooks { hour: true, ..ContextLooks::default() };
+        let context = RequestContext { purpose: Some("x".to_owned()), network: None };
+        let seen = context.seen(Timestamp(1), hour);
+        assert_eq!(seen, RequestContext::default().seen(Timestamp(3_599_999_999), hour));
+        assert_ne!(seen, RequestContext::default().seen(Timestamp(3_600_000_000), hour));
+        assert!(seen.may_come_again() && !context.seen(Timestamp(1), everything()).may_come_again());
+        assert!(seen.context().unwrap().get("purpose").is_none());
     }
 }

@@ -1,6 +1,7 @@
 //! The evaluation: which classes some policies forbid to a reader, and which they permit.
 //!
-//! It is prepared once for a reader: the policies whose heads can concern them and a collection, and the classes by what those policies look at. Classes that look alike are one question.
+//! It is prepared once for a reader: the policies whose heads can concern them and a collection, those together that look at the same of a class, and the classes by what is looked at. Classes that look alike are one question.
+//! What policies say of a request is kept by what they see of it.
 //!
 //! Its cost is counted before anything is evaluated. What would cost more than the budget is not evaluated at all, and everything that was asked about is forbidden: an answer that came from a part would depend on which part.
 
@@ -14,19 +15,22 @@ use cedar_policy::{Authorizer, Context, Decision, Entities, Entity, EntityUid, P
 use roaring::RoaringBitmap;
 
 use super::{
-    context::RequestContext,
-    looks::Looks,
+    context::{RequestContext, Seen},
+    looks::{ClassLooks, ContextLooks},
     reader::Reader,
     resource::{Place, Shape},
     schema::{CLASS, COLLECTION, READ, uid},
     tenant_policy::Statement,
 };
-use crate::{acl::Timestamp, class::ClassIndex, collection::Collection, id::CollectionId};
+use crate::{acl::Timestamp, class::ClassIndex, collection::Collection, id::CollectionId, memory::Recent};
 
 /// What deciding for a reader may cost, in values and operations that are evaluated: some seconds at most.
 pub(super) const STEPS_MAX: usize = 20_000_000;
 /// What the policies that look at the request may cost for each request.
 pub(super) const STEPS_PER_REQUEST_MAX: usize = 2_000_000;
+
+/// How many requests that look different are remembered of a reader.
+const REQUESTS_KEPT: usize = 8;
 
 /// What is asked: about whom, and about which classes of which collections.
 #[derive(Clone, Copy)]
@@ -47,6 +51,11 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
+    /// All of these are forbidden.
+    pub(super) fn forbidding(classes: &RoaringBitmap) -> Self {
+        Self { forbidden: classes.clone(), permitted: RoaringBitmap::new() }
+    }
+
     /// Whether everything is left to the ACL.
     pub(crate) fn is_empty(&self) -> bool {
         self.forbidden.is_empty() && self.permitted.is_empty()
@@ -57,6 +66,7 @@ impl Verdict {
 pub(crate) struct Contextual {
     prepared: Prepared,
     asked: RoaringBitmap,
+    verdicts: Recent<Seen, Verdict>,
 }
 
 /// Questions that only wait for their context.
@@ -64,6 +74,8 @@ pub(super) struct Prepared {
     names: Vec<EntityUid>,
     batches: Vec<Batch>,
     steps: usize,
+    /// What is looked at of the request.
+    context: ContextLooks,
     /// Whether something could not be represented: then nothing is permitted.
     is_broken: bool,
 }
@@ -76,44 +88,49 @@ struct Batch {
 }
 
 /// A batch that is being put together.
-struct Draft {
-    looks: Looks,
+struct Draft<'a> {
+    looks: &'a ClassLooks,
     nodes: usize,
     policies: PolicySet,
-    entities: Vec<Entity>,
-    questions: Vec<(EntityUid, RoaringBitmap)>,
+    shapes: HashMap<Shape<'a>, RoaringBitmap>,
 }
 
 impl Prepared {
     pub(super) fn new(statements: &[Arc<Statement>], question: &Question<'_>) -> Self {
-        let mut drafts: HashMap<Vec<usize>, Draft> = HashMap::new();
-        let mut is_broken = false;
+        let names = question.reader.names.clone();
+        let mut prepared =
+            Self { names, batches: Vec::new(), steps: 0, context: ContextLooks::default(), is_broken: false };
+        let mut drafts: HashMap<Vec<usize>, Draft<'_>> = HashMap::new();
         for (id, settings) in question.collections {
             let Some(asked) = question.classes.of(id).map(|classes| classes & question.asked) else { continue };
-            let concerned = if asked.is_empty() { Vec::new() } else { concerned(statements, question.reader, id) };
-            if concerned.is_empty() {
+            if asked.is_empty() {
                 continue;
             }
-            let Some(fresh) = Draft::new(concerned.iter().map(|index| &statements[*index])) else {
-                is_broken = true;
-                continue;
-            };
-            let draft = drafts.entry(concerned).or_insert(fresh);
-            let place = Place { collection: id, trust: settings.trust };
-            is_broken |= draft.add(place, &asked, question.classes).is_none();
-        }
-        let mut prepared = Self { names: question.reader.names.clone(), batches: Vec::new(), steps: 0, is_broken };
-        for draft in drafts.into_values() {
-            prepared.steps += draft.nodes * draft.questions.len() * prepared.names.len();
-            let entities = question.reader.entities.iter().cloned().chain(draft.entities);
-            match Entities::from_entities(entities, None) {
-                Ok(entities) => {
-                    prepared.batches.push(Batch { policies: draft.policies, entities, questions: draft.questions });
+            for (looks, concerned) in concerned(statements, question.reader, id) {
+                for statement in &concerned {
+                    prepared.context = prepared.context.and(statements[*statement].looks.context);
                 }
-                Err(_) => prepared.is_broken = true,
+                let Some(fresh) = Draft::new(looks, concerned.iter().map(|index| &statements[*index])) else {
+                    prepared.is_broken = true;
+                    continue;
+                };
+                let draft = drafts.entry(concerned).or_insert(fresh);
+                let place = Place { collection: id, trust: settings.trust };
+                prepared.is_broken |= draft.add(place, &asked, question.classes).is_none();
             }
+        }
+        for draft in drafts.into_values() {
+            prepared.take(draft, question.reader);
         }
         prepared
+    }
+
+    fn take(&mut self, draft: Draft<'_>, reader: &Reader) {
+        self.steps += draft.nodes * draft.shapes.len() * self.names.len();
+        match draft.finish(reader) {
+            Some(batch) => self.batches.push(batch),
+            None => self.is_broken = true,
+        }
     }
 
     /// What the policies say; `None` where that cannot be found out within the budget.
@@ -151,18 +168,28 @@ impl Contextual {
     /// `None` where no such policy can concern the reader.
     pub(super) fn new(statements: &[Arc<Statement>], question: &Question<'_>) -> Option<Self> {
         let prepared = Prepared::new(statements, question);
-        (!prepared.is_empty()).then(|| Self { prepared, asked: question.asked.clone() })
+        let asked = question.asked.clone();
+        (!prepared.is_empty()).then(|| Self { prepared, asked, verdicts: Recent::new(REQUESTS_KEPT) })
     }
 
     /// What the policies say of this request. Where they cannot be evaluated, everything that was asked about is forbidden.
-    pub(crate) fn judge(&self, context: &RequestContext, now: Timestamp) -> Verdict {
-        let verdict = context.at(now).and_then(|context| self.prepared.judge(&context, STEPS_PER_REQUEST_MAX));
-        verdict.unwrap_or_else(|| Verdict { forbidden: self.asked.clone(), permitted: RoaringBitmap::new() })
+    pub(crate) fn judge(&self, context: &RequestContext, now: Timestamp) -> Arc<Verdict> {
+        let seen = context.seen(now, self.prepared.context);
+        if let Some(verdict) = self.verdicts.recall(|other| *other == seen) {
+            return verdict;
+        }
+        let verdict = seen.context().and_then(|context| self.prepared.judge(&context, STEPS_PER_REQUEST_MAX));
+        let verdict = Arc::new(verdict.unwrap_or_else(|| Verdict::forbidding(&self.asked)));
+        if seen.may_come_again() {
+            self.verdicts.keep(seen, Arc::clone(&verdict));
+        }
+        verdict
     }
 
     /// How much memory it takes, in entries.
     pub(crate) fn weight(&self) -> usize {
-        4 * self.prepared.question_count()
+        let classes = usize::try_from(self.asked.len()).unwrap_or(usize::MAX);
+        4 * self.prepared.question_count() + REQUESTS_KEPT * classes / 16
     }
 }
 
@@ -172,39 +199,54 @@ impl fmt::Debug for Contextual {
     }
 }
 
-/// The policies whose heads can concern a reader and a collection.
-fn concerned(statements: &[Arc<Statement>], reader: &Reader, collection: &CollectionId) -> Vec<usize> {
+/// The policies whose heads can concern a reader and a collection, by what they look at of a class.
+///
+/// Each sort is asked for itself, so that one which looks at every class does not take the others along. Nothing is lost by that: what any of them forbids is forbidden.
+fn concerned<'s>(
+    statements: &'s [Arc<Statement>],
+    reader: &Reader,
+    collection: &CollectionId,
+) -> BTreeMap<&'s ClassLooks, Vec<usize>> {
     let collection = uid(COLLECTION, collection.as_str());
-    let found = statements.iter().enumerate().filter(|(_, statement)| statement.may_concern(reader, &collection));
-    found.map(|(index, _)| index).collect()
+    let mut sorts: BTreeMap<&ClassLooks, Vec<usize>> = BTreeMap::new();
+    for (index, statement) in statements.iter().enumerate() {
+        if statement.may_concern(reader, &collection) {
+            sorts.entry(&statement.looks.class).or_default().push(index);
+        }
+    }
+    sorts
 }
 
-impl Draft {
-    fn new<'s>(statements: impl Iterator<Item = &'s Arc<Statement>> + Clone) -> Option<Self> {
+impl<'a> Draft<'a> {
+    fn new<'s>(looks: &'a ClassLooks, statements: impl Iterator<Item = &'s Arc<Statement>> + Clone) -> Option<Self> {
         let policies = PolicySet::from_policies(statements.clone().map(|statement| statement.policy.clone())).ok()?;
-        let looks = statements.clone().fold(Looks::default(), |looks, statement| looks.and(statement.looks));
         let nodes = statements.map(|statement| statement.nodes).sum();
-        Some(Self { looks, nodes, policies, entities: Vec::new(), questions: Vec::new() })
+        Some(Self { looks, nodes, policies, shapes: HashMap::new() })
     }
 
     /// Adds the classes of a collection, those that look alike as one question.
-    fn add(&mut self, place: Place<'_>, asked: &RoaringBitmap, classes: &ClassIndex) -> Option<()> {
+    fn add(&mut self, place: Place<'a>, asked: &RoaringBitmap, classes: &'a ClassIndex) -> Option<()> {
         if !self.looks.at_acl() {
-            return self.ask_about(&Shape::default(), place, asked.clone());
+            *self.shapes.entry(Shape::of_place(place, self.looks)).or_default() |= asked;
+            return Some(());
         }
-        let mut shapes: HashMap<Shape<'_>, RoaringBitmap> = HashMap::new();
         for class in asked {
-            let shape = Shape::of(classes.acl(class)?, self.looks);
-            shapes.entry(shape).or_default().insert(class);
+            let shape = Shape::of(place, classes.acl(class)?, self.looks);
+            self.shapes.entry(shape).or_default().insert(class);
         }
-        shapes.into_iter().try_for_each(|(shape, alike)| self.ask_about(&shape, place, alike))
+        Some(())
     }
 
-    fn ask_about(&mut self, shape: &Shape<'_>, place: Place<'_>, classes: RoaringBitmap) -> Option<()> {
-        let name = uid(CLASS, &self.questions.len().to_string());
-        self.entities.push(shape.entity(name.clone(), place)?);
-        self.questions.push((name, classes));
-        Some(())
+    fn finish(self, reader: &Reader) -> Option<Batch> {
+        let mut entities: Vec<Entity> = reader.entities.clone();
+        let mut questions = Vec::with_capacity(self.shapes.len());
+        for (number, (shape, classes)) in self.shapes.into_iter().enumerate() {
+            let name = uid(CLASS, &number.to_string());
+            entities.push(shape.entity(name.clone())?);
+            questions.push((name, classes));
+        }
+        let entities = Entities::from_entities(entities, None).ok()?;
+        Some(Batch { policies: self.policies, entities, questions })
     }
 }
 

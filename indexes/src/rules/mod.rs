@@ -20,7 +20,7 @@ pub use self::{
     tenant_policy::{Effect, POLICY_BYTES_MAX, PolicyFault, TenantPolicy},
 };
 pub(crate) use self::{
-    judge::{Contextual, Question},
+    judge::{Contextual, Question, Verdict},
     resource::Place,
     ruleset::Reason,
 };

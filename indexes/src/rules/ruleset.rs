@@ -7,7 +7,6 @@ use std::{
 };
 
 use cedar_policy::{Authorizer, Context, Entities, EntityUid, PolicyId, PolicySet, Request};
-use roaring::RoaringBitmap;
 
 use super::{
     context::RequestContext,
@@ -111,7 +110,7 @@ impl Ruleset {
     fn planned(policies: BTreeMap<PolicyName, Arc<TenantPolicy>>, permit_enabled: bool) -> Self {
         let takes_part = |statement: &&Arc<Statement>| statement.effect == Effect::Forbid || permit_enabled;
         let statements = policies.values().flat_map(|policy| &policy.statements).filter(takes_part).cloned();
-        let (contextual, always): (Vec<_>, Vec<_>) = statements.partition(|statement| statement.looks.context);
+        let (contextual, always): (Vec<_>, Vec<_>) = statements.partition(|statement| statement.looks.context.any());
         let names: BTreeSet<&EntityUid> =
             always.iter().chain(&contextual).flat_map(|statement| &statement.names).collect();
         let mentioned = names.into_iter().filter_map(|name| Some((principal_of(name)?, name.clone()))).collect();
@@ -147,7 +146,7 @@ impl Ruleset {
     /// What the policies that do not look at the request say. Where they cannot be evaluated, everything that was asked about is forbidden.
     pub(crate) fn judge(&self, question: &Question<'_>) -> Verdict {
         let verdict = Prepared::new(&self.plan.always, question).judge(&Context::empty(), STEPS_MAX);
-        verdict.unwrap_or_else(|| Verdict { forbidden: question.asked.clone(), permitted: RoaringBitmap::new() })
+        verdict.unwrap_or_else(|| Verdict::forbidding(question.asked))
     }
 
     /// The policies that look at the request, prepared for a reader; `None` where none can concern them.
@@ -164,14 +163,15 @@ impl Ruleset {
         now: Timestamp,
     ) -> BTreeSet<Reason> {
         let all: Vec<&Arc<Statement>> = self.plan.always.iter().chain(&self.plan.contextual).collect();
-        let everything = Looks { context: true, attributes: true, name: true, allow: true, deny: true, require: true };
+        let everything = Looks::everything();
         let class = uid(CLASS, "");
         let forbidden_by_all = || {
             let forbid = |statement: &&Arc<Statement>| Reason::of(statement.policy.id(), Effect::Forbid);
             all.iter().filter_map(forbid).collect()
         };
+        let shape = Shape::of(place, acl, &everything.class);
         let (Some(reader), Some(context), Some(resource)) =
-            (reader, context.at(now), Shape::of(acl, everything).entity(class.clone(), place))
+            (reader, context.seen(now, everything.context).context(), shape.entity(class.clone()))
         else {
             return forbidden_by_all();
         };

@@ -139,7 +139,7 @@ impl TenantPolicy {
     /// Whether its answer depends on the time, the purpose, the network or the device: then it is evaluated for each request.
     #[must_use]
     pub fn depends_on_context(&self) -> bool {
-        self.statements.iter().any(|statement| statement.looks.context)
+        self.statements.iter().any(|statement| statement.looks.context.any())
     }
 }
 

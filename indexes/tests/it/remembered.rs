@@ -1,9 +1,15 @@
 //! What the engine remembers of a reader changes no answer: not after a write, not at another time, not for another reader.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
-use ringfence_indexes::{Change, CollectionId, Document, Engine, Principal, Selection, Subject, Timestamp};
+use ringfence_indexes::{
+    Acl, Change, CollectionId, Document, Engine, PolicyName, Principal, RequestContext, Selection, Subject,
+    TenantPolicy, Timestamp,
+};
 
 use crate::support::{NAMES, Plan, collection, engine, picked, plans, put, settings, subject, tenant};
 
@@ -15,6 +21,8 @@ enum Step {
     Move(u8, u8),
     Readers(u8, u8),
     Group(u8, u8),
+    /// Whether tenant policies look at the purpose: one closes to `x` what allows a name, one opens to `y` what allows another.
+    Policies(Option<(u8, u8)>),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -24,6 +32,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         (any::<u8>(), any::<u8>()).prop_map(|(from, to)| Step::Move(from, to)),
         (0_u8..3, 0_u8..32).prop_map(|(index, readers)| Step::Readers(index, readers)),
         (0_u8..2, 0_u8..16).prop_map(|(group, members)| Step::Group(group, members)),
+        prop::option::weighted(0.8, (0_u8..5, 0_u8..5)).prop_map(Step::Policies),
     ];
     prop::collection::vec(step, 1..12)
 }
@@ -33,13 +42,34 @@ struct Model {
     live: BTreeMap<(u8, u8), Plan>,
     readers: [u8; 3],
     groups: BTreeMap<Principal, BTreeSet<Principal>>,
+    policies: Option<(u8, u8)>,
+}
+
+/// The name that stands for this number.
+fn name(number: u8) -> Principal {
+    Principal::new(NAMES[usize::from(number)]).unwrap()
+}
+
+fn policies(names: Option<(u8, u8)>) -> Vec<Change> {
+    let policy = |effect: &str, purpose: &str, name: Principal| {
+        let text = format!(
+            "{effect} (principal, action, resource) when {{ context has purpose && context.purpose == \"{purpose}\" && resource.allow.contains(\"{name}\") }};"
+        );
+        Change::PutPolicy(Arc::new(TenantPolicy::check(PolicyName::new(effect).unwrap(), &text).unwrap()))
+    };
+    match names {
+        None => ["forbid", "permit"].map(|name| Change::DeletePolicy(PolicyName::new(name).unwrap())).into(),
+        Some((closed, opened)) => {
+            vec![Change::EnablePermit(true), policy("forbid", "x", name(closed)), policy("permit", "y", name(opened))]
+        }
+    }
 }
 
 impl Model {
     /// Changes itself and says what the engine must be told.
-    fn take(&mut self, step: &Step, plans: &[Plan]) -> Change {
+    fn take(&mut self, step: &Step, plans: &[Plan]) -> Vec<Change> {
         let plan = |index: &u8| plans[usize::from(*index) % plans.len()].clone();
-        match step {
+        let change = match step {
             Step::Put(index) => {
                 let plan = plan(index);
                 self.live.insert((plan.collection, plan.id), plan.clone());
@@ -68,7 +98,12 @@ impl Model {
                 self.groups.insert(group.clone(), members.clone());
                 Change::PutGroup { group, members }
             }
-        }
+            Step::Policies(names) => {
+                self.policies = *names;
+                return policies(*names);
+            }
+        };
+        vec![change]
     }
 
     fn principals(&self, subject: &Subject) -> BTreeSet<Principal> {
@@ -87,7 +122,16 @@ impl Model {
         let reader = !picked(self.readers[usize::from(plan.collection)]).is_disjoint(&all);
         reader
             && selection.contains(&collection(plan.collection))
-            && is_live.is_some_and(|live| live.acl.permits(&all, subject.attributes(), now))
+            && is_live.is_some_and(|live| {
+                let is_for = |purpose: &str| subject.context().purpose.as_deref() == Some(purpose);
+                let (closed, opened) = self.policies.unzip();
+                let allows = |number: Option<u8>| number.is_some_and(|number| live.acl.allow.contains(&name(number)));
+                let mut acl = Acl::clone(&live.acl);
+                if is_for("y") && allows(opened) {
+                    acl.allow.extend(all.iter().cloned());
+                }
+                acl.permits(&all, subject.attributes(), now) && !(is_for("x") && allows(closed))
+            })
     }
 }
 
@@ -133,24 +177,29 @@ proptest! {
         plans in plans(),
         steps in steps(),
         initial in [1_u8..32, 1_u8..32, 0_u8..32],
-        who in prop::collection::vec((0_u8..32, 0_i64..3, prop_oneof![Just(None), (0_u8..3).prop_map(Some)]), 1..4),
+        who in prop::collection::vec((0_u8..32, 0_i64..3, prop_oneof![Just(None), (0_u8..3).prop_map(Some)], 0_usize..4), 1..4),
     ) {
         let engine = engine(initial);
         put(&engine, &plans, 5);
         let live = plans.iter().map(|plan| ((plan.collection, plan.id), plan.clone())).collect();
-        let mut model = Model { live, readers: initial, groups: BTreeMap::new() };
+        let mut model = Model { live, readers: initial, groups: BTreeMap::new(), policies: None };
         let readers: Vec<(Subject, Selection)> = who
             .iter()
-            .map(|(who, clearance, only)| {
+            .flat_map(|(who, clearance, only, first)| {
                 let only = only.map(|index| Selection::Only(BTreeSet::from([collection(index)])));
-                (subject(*who, *clearance), only.unwrap_or_default())
+                // The same reader for several purposes, each request different from the one before.
+                let purposes = ["x", "y", "z", "x"].into_iter().cycle().skip(*first).take(4);
+                purposes.map(move |purpose| {
+                    let context = RequestContext { purpose: Some(purpose.to_owned()), network: None };
+                    (subject(*who, *clearance).in_context(context), only.clone().unwrap_or_default())
+                })
             })
             .collect();
         check(&engine, &model, &plans, &readers);
         for step in &steps {
-            let change = model.take(step, &plans);
+            let changes = model.take(step, &plans);
             // All at one epoch: what is remembered must not lean on the number.
-            engine.apply(&tenant(), 2, vec![change]).unwrap();
+            engine.apply(&tenant(), 2, changes).unwrap();
             check(&engine, &model, &plans, &readers);
         }
     }

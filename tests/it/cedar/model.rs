@@ -32,12 +32,17 @@ enum Condition {
     CollectionIs(usize),
     TrustIs(&'static str),
     Allows(&'static str),
+    /// The same in a form that looks at the whole list.
+    AllowsAmong(&'static str),
+    AllowsAnyOf(&'static str, &'static str),
     Denies(&'static str),
     Requires(&'static str),
     RequiresAtLeast(&'static str, i64),
     PurposeIs(&'static str),
     ComesFrom(usize),
     HourBefore(i64),
+    /// Before so many hours since the epoch.
+    MomentBefore(i64),
     IsWeekend,
     /// Fails for numbers of two and more.
     Overflows(&'static str),
@@ -100,15 +105,20 @@ fn condition(dice: &mut Dice, depth: usize, looks_at_request: bool) -> Condition
         4 => Condition::FlagIs("region", dice.roll(2) == 0),
         5 => Condition::CollectionIs(dice.roll(COLLECTIONS.len())),
         6 => Condition::TrustIs(one(dice, &["untrusted", "internal", "curated"])),
-        7 => Condition::Allows(one(dice, &NAMES)),
+        7 => match dice.roll(3) {
+            0 => Condition::Allows(one(dice, &NAMES)),
+            1 => Condition::AllowsAmong(one(dice, &NAMES)),
+            _ => Condition::AllowsAnyOf(one(dice, &NAMES), one(dice, &NAMES)),
+        },
         8 => Condition::Denies(one(dice, &NAMES)),
         9 => Condition::Requires(one(dice, &["clearance", "region"])),
         10 => Condition::RequiresAtLeast("clearance", small(dice, 4)),
         11 if dice.roll(4) == 0 => Condition::Overflows("clearance"),
-        12 if looks_at_request => match dice.roll(4) {
+        12 if looks_at_request => match dice.roll(5) {
             0 => Condition::PurposeIs(one(dice, &PURPOSES)),
             1 => Condition::ComesFrom(dice.roll(NETWORKS.len())),
             2 => Condition::HourBefore(small(dice, 24)),
+            3 => Condition::MomentBefore(small(dice, 24 * 14)),
             _ => Condition::IsWeekend,
         },
         13 | 14 => Condition::Not(deeper(dice)),
@@ -225,13 +235,15 @@ impl Condition {
             Self::FlagIs(name, wanted) => matches!(fact(name), Some(Fact::Flag(flag)) if flag == wanted),
             Self::CollectionIs(collection) => request.collection == *collection,
             Self::TrustIs(trust) => COLLECTIONS[request.collection].1 == *trust,
-            Self::Allows(name) => rule.allow.iter().any(|own| own == name),
+            Self::Allows(name) | Self::AllowsAmong(name) => rule.allow.iter().any(|own| own == name),
+            Self::AllowsAnyOf(one, other) => rule.allow.iter().any(|own| own == one || own == other),
             Self::Denies(name) => rule.deny.iter().any(|own| own == name),
             Self::Requires(name) => rule.require.iter().any(|(own, _)| own == name),
             Self::RequiresAtLeast(name, least) => floors(name).is_some_and(|floor| floor >= *least),
             Self::PurposeIs(purpose) => request.purpose == Some(purpose),
             Self::ComesFrom(network) => request.network == Some(NETWORKS[*network].0),
             Self::HourBefore(hour) => request.hour % 24 < *hour,
+            Self::MomentBefore(hour) => request.hour < *hour,
             // The epoch was a Thursday.
             Self::IsWeekend => matches!(request.hour / 24 % 7, 2 | 3),
             Self::Overflows(name) => match fact(name) {
@@ -258,6 +270,8 @@ impl Condition {
             Self::CollectionIs(collection) => format!("resource in Collection::\"{}\"", COLLECTIONS[*collection].0),
             Self::TrustIs(trust) => format!("resource.trust == \"{trust}\""),
             Self::Allows(name) => format!("resource.allow.contains(\"{name}\")"),
+            Self::AllowsAmong(name) => format!("[\"{name}\"].containsAny(resource.allow)"),
+            Self::AllowsAnyOf(one, other) => format!("resource.allow.containsAny([\"{one}\", \"{other}\"])"),
             Self::Denies(name) => format!("resource.deny.contains(\"{name}\")"),
             Self::Requires(name) => format!("resource.require.contains(\"{name}\")"),
             Self::RequiresAtLeast(name, least) => tag("resource", name, &format!(" >= {least}")),
@@ -266,6 +280,9 @@ impl Condition {
                 format!("(context has network && context.network.isInRange(ip(\"{}\")))", NETWORKS[*network].1)
             }
             Self::HourBefore(hour) => format!("context.hour < {hour}"),
+            Self::MomentBefore(hour) => {
+                format!("context.now < datetime(\"1970-01-{:02}T{:02}:00:00Z\")", hour / 24 + 1, hour % 24)
+            }
             Self::IsWeekend => "context.weekday >= 6".to_owned(),
             Self::Overflows(name) => tag("principal.numbers", name, &format!(" * {} > 0", i64::MAX)),
             Self::Not(condition) => format!("!({})", condition.to_cedar()),
