@@ -153,7 +153,7 @@ impl<'a> Sizes<'a> {
         let Self { snapshot, known } = self;
         let count = |class: u32| {
             let documents =
-                snapshot.partitions.get(&class).into_iter().flat_map(|partition| partition.documents.values());
+                snapshot.holdings.partitions.get(&class).into_iter().flat_map(|partition| partition.documents.values());
             documents.map(|document| document.chunks.len()).sum::<usize>()
         };
         classes.iter().map(|class| *known.entry(class).or_insert_with(|| count(class))).sum()

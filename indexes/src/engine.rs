@@ -248,8 +248,7 @@ impl Engine {
         let Some(snapshot) = self.snapshot(tenant) else { return Vec::new() };
         let documents = snapshot.documents.values().flat_map(|documents| documents.values());
         let line = |document: &Arc<DocumentEntry>| {
-            let partition = snapshot.partitions.get(&document.class);
-            let vector = |chunk, place| partition.map_or(Ok(None), |partition| partition.vector(chunk, place));
+            let vector = |chunk, place| snapshot.holdings.vector(document.class, chunk, place);
             // One that does not come back has no fingerprint, which no document has.
             let print = document.fingerprint(vector).unwrap_or_default();
             (document.collection.clone(), document.id.clone(), print)

@@ -21,7 +21,7 @@ use crate::{
         query::Words,
     },
     search::{Hit, Mode, SearchRequest},
-    segment::{LiveSegment, Row},
+    segment::LiveSegment,
     vector::{
         Vector,
         flat::{self, Neighbour, rank},
@@ -44,8 +44,9 @@ pub(crate) fn search(
         Mode::Vector => Words::default(),
         Mode::Hybrid | Mode::Keyword => Words::parse(request.query, request.prefix),
     };
-    let phrases = PhraseFilter::new(segments, &words);
-    let ranking = Ranking { segments, sources, graphs, request, words, phrases, passing: passing(segments, request) };
+    let passing = passing(segments, request);
+    let phrases = PhraseFilter::new(segments, &words, |segment, row| is_marked(passing.as_deref(), segment, row));
+    let ranking = Ranking { segments, sources, graphs, request, words, phrases, passing };
     let wanted = match request.diversity {
         Some(diversity) if diversity > 0.0 => request.top_k.saturating_mul(POOL_FACTOR),
         _ => request.top_k,
@@ -65,19 +66,35 @@ pub(crate) fn search(
     }
 }
 
-/// Which rows of each segment pass the filter; nothing if all do.
-fn passing(segments: &[&LiveSegment], request: &SearchRequest<'_>) -> Option<Vec<Vec<bool>>> {
+/// Which rows of each segment pass the filter, a bit each; nothing if all do. Only rows of the scope are asked.
+fn passing(segments: &[&LiveSegment], request: &SearchRequest<'_>) -> Option<Vec<Vec<u64>>> {
     if request.filter.is_empty() {
         return None;
     }
     let nothing = Map::new();
     let passes = |document: &DocumentEntry| request.filter.matches(document.metadata.as_deref().unwrap_or(&nothing));
-    let rows = |rows: &[Row]| {
-        // The rows of a document lie side by side, so each is asked once.
-        let documents = rows.chunk_by(|left, right| Arc::ptr_eq(&left.document, &right.document));
-        documents.flat_map(|rows| std::iter::repeat_n(passes(&rows[0].document), rows.len())).collect()
+    let rows = |live: &&LiveSegment| {
+        let rows = &live.segment.rows;
+        let mut bits = vec![0_u64; rows.len().div_ceil(64)];
+        for range in live.ranges() {
+            // The rows of a document lie side by side, so each is asked once.
+            let documents = rows[range.clone()].chunk_by(|left, right| Arc::ptr_eq(&left.document, &right.document));
+            let mut row = range.start;
+            for same in documents {
+                if passes(&same[0].document) {
+                    (row..row + same.len()).for_each(|row| bits[row / 64] |= 1 << (row % 64));
+                }
+                row += same.len();
+            }
+        }
+        bits
     };
-    Some(segments.iter().map(|live| rows(&live.segment.rows)).collect())
+    Some(segments.iter().map(rows).collect())
+}
+
+/// Whether a row is among those that pass, where not all do.
+fn is_marked(passing: Option<&[Vec<u64>]>, segment: usize, row: usize) -> bool {
+    passing.is_none_or(|passing| passing[segment][row / 64] & (1 << (row % 64)) != 0)
 }
 
 struct Ranking<'a> {
@@ -87,7 +104,7 @@ struct Ranking<'a> {
     request: &'a SearchRequest<'a>,
     words: Words,
     phrases: Option<PhraseFilter<'a>>,
-    passing: Option<Vec<Vec<bool>>>,
+    passing: Option<Vec<Vec<u64>>>,
 }
 
 /// A row with its scores.
@@ -187,7 +204,7 @@ impl Ranking<'_> {
     }
 
     fn passes(&self, segment: usize, row: usize) -> bool {
-        self.passing.as_ref().is_none_or(|passing| passing[segment][row])
+        is_marked(self.passing.as_deref(), segment, row)
             && self.phrases.as_ref().is_none_or(|phrases| phrases.passes(segment, row))
     }
 }

@@ -35,10 +35,12 @@ mod search;
 mod segment;
 mod simulate;
 mod sketch;
+mod slab;
 mod snapshot;
 mod spill;
 mod standing;
 mod tenant;
+mod tiers;
 mod vector;
 mod writer;
 

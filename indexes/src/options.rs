@@ -17,6 +17,8 @@ pub(crate) struct Settings {
 pub struct EngineOptions {
     /// From this many rows on, a segment keeps its words in a tantivy index instead of packed lists. Answers are the same.
     pub inverted_rows_min: usize,
+    /// Up to this many rows, those of a class lie in a slab that small classes share, and are read row by row. Answers are the same.
+    pub slab_rows_max: usize,
     /// From this many rows on, a class is searched by a graph once one is built, and its nearest vectors are found nearly always.
     ///
     /// Nothing, which is the default, keeps every search exact and every answer the same bit for bit.
@@ -26,8 +28,8 @@ pub struct EngineOptions {
 }
 
 impl Default for EngineOptions {
-    /// As measured: below, the fixed cost of a tantivy index outweighs what its blocks save.
+    /// As measured: below 2048 rows, the fixed cost of a tantivy index outweighs what its blocks save, and up to 16, that of a segment what a row costs in a slab.
     fn default() -> Self {
-        Self { inverted_rows_min: 2048, graph_rows_min: None }
+        Self { inverted_rows_min: 2048, slab_rows_max: 16, graph_rows_min: None }
     }
 }

@@ -1,7 +1,7 @@
 //! Partitions: one class's documents, with their segments.
 //!
-//! Segments are written once and merged in tiers, as in a log-structured merge tree, always within the class:
-//! what lies in other classes decides neither the layout nor the work.
+//! A class of many rows has segments of its own, merged always within the class: what lies in other classes decides neither their layout nor the work.
+//! The rows of a small class lie in the slab of its collection. Which of the two it is follows from the class alone.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -17,15 +17,9 @@ use crate::{
     lexical::{analyzer::Analyzer, kind::AnalyzerKind},
     options::EngineOptions,
     segment::{Fresh, LiveSegment, Row},
+    tiers::{SEGMENT_ROWS_MAX, tidy},
     vector::Vector,
 };
-
-/// Segments of one tier before they become one. A search asks each segment for its words, so few are better than cheap writes.
-const TIER_SEGMENTS_MAX: usize = 2;
-/// Segments of fewer rows are all of the lowest tier.
-const TIER_ROWS_MIN: usize = 16;
-/// Segments of this many rows are merged no further, which bounds the time a write can take.
-const SEGMENT_ROWS_MAX: usize = 16_384;
 
 /// One class's documents.
 #[derive(Clone, Debug)]
@@ -34,7 +28,12 @@ pub(crate) struct Partition {
     pub(crate) collection: CollectionId,
     pub(crate) acl: Arc<Acl>,
     pub(crate) documents: RedBlackTreeMapSync<DocumentId, Arc<DocumentEntry>>,
+    /// Those of its own; none where its rows are in the slab.
     pub(crate) segments: Vec<LiveSegment>,
+    /// Whether its rows are in the slab.
+    pub(crate) is_small: bool,
+    /// How many rows its documents have.
+    pub(crate) rows: usize,
     /// The last graph that was built and the one asked for after it; the newest last.
     graphs: Vec<Arc<ClassGraph>>,
 }
@@ -56,8 +55,38 @@ impl Partition {
             acl,
             documents: RedBlackTreeMapSync::new_sync(),
             segments: Vec::new(),
+            is_small: true,
+            rows: 0,
             graphs: Vec::new(),
         }
+    }
+
+    /// Whether the rows belong into the slab: those of a class that grows leave it later than those of one that shrinks come to it.
+    pub(crate) fn belongs_into_slab(&self, options: &EngineOptions) -> bool {
+        self.rows <= if self.is_small { options.slab_rows_max } else { options.slab_rows_max / 2 }
+    }
+
+    /// Has segments of its own from now on, at first of these rows that were in the slab.
+    pub(crate) fn leave_slab(&mut self, rows: &[LiveSegment], options: &EngineOptions) {
+        self.is_small = false;
+        if !rows.is_empty() {
+            self.segments.push(LiveSegment::merge(rows, options));
+        }
+    }
+
+    /// Has its rows in the slab from now on.
+    pub(crate) fn enter_slab(&mut self) {
+        self.is_small = true;
+        self.segments.clear();
+        self.graphs.clear();
+    }
+
+    /// The rows of some of its documents.
+    pub(crate) fn rows_of<'a>(&self, documents: impl Iterator<Item = &'a DocumentId>) -> Vec<Row> {
+        let documents = documents.filter_map(|id| self.documents.get(id));
+        let rows =
+            documents.flat_map(|document| (0_u32..).take(document.chunks.len()).map(move |chunk| (document, chunk)));
+        rows.map(|(document, chunk)| Row { document: document.clone(), chunk }).collect()
     }
 
     /// Brings the segments up to the documents, of which these have changed since; `fresh` are the passages that came. A graph may be worth building then.
@@ -74,18 +103,13 @@ impl Partition {
                 *segment = segment.without(&touched.left);
             }
         }
-        let mut rows = Vec::new();
-        for document in touched.came.iter().filter_map(|id| self.documents.get(id)) {
-            rows.extend(
-                (0_u32..).zip(document.chunks.iter()).map(|(chunk, _)| Row { document: document.clone(), chunk }),
-            );
-        }
+        let mut rows = self.rows_of(touched.came.iter());
         while !rows.is_empty() {
             let rest = rows.split_off(rows.len().min(SEGMENT_ROWS_MAX));
             self.segments.push(LiveSegment::build(rows, fresh, kind, analyzer, options)?);
             rows = rest;
         }
-        self.tidy(options);
+        tidy(&mut self.segments, |parts| LiveSegment::merge(parts, options));
         Ok(options.graph_rows_min.and_then(|rows_min| self.plan_graph(rows_min)))
     }
 
@@ -126,31 +150,4 @@ impl Partition {
         self.graphs.push(graph);
         Some(task)
     }
-
-    /// Rewrites what is mostly dead, and merges tiers that are full.
-    fn tidy(&mut self, options: &EngineOptions) {
-        self.segments.retain(|segment| segment.live_rows > 0);
-        for segment in &mut self.segments {
-            if segment.live_rows * 2 < segment.segment.rows.len() {
-                *segment = LiveSegment::merge(std::slice::from_ref(segment), options);
-            }
-        }
-        while let Some(tier) = self.full_tier() {
-            let (full, mut others): (Vec<_>, Vec<_>) =
-                self.segments.drain(..).partition(|segment| tier_of(segment) == Some(tier));
-            others.push(LiveSegment::merge(&full, options));
-            self.segments = others;
-        }
-    }
-
-    fn full_tier(&self) -> Option<u32> {
-        let tiers = self.segments.iter().filter_map(tier_of);
-        tiers.clone().find(|tier| tiers.clone().filter(|other| other == tier).count() > TIER_SEGMENTS_MAX)
-    }
-}
-
-/// Tiers grow by a factor of four; the largest segments are in none.
-fn tier_of(segment: &LiveSegment) -> Option<u32> {
-    let rows = segment.live_rows;
-    (rows < SEGMENT_ROWS_MAX).then(|| (rows / TIER_ROWS_MIN).max(1).ilog2() / 2)
 }

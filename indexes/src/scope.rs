@@ -21,16 +21,16 @@ use crate::{
     principal::{Principal, Subject},
     search::{Hit, SearchRequest},
     segment::LiveSegment,
-    snapshot::{Classes, Opened, Readable, Segments, Snapshot},
+    snapshot::{Opened, Readable, Segments, Snapshot},
     tenant::Tenant,
 };
 
-/// The partitions of one snapshot that one subject may read.
+/// The classes of one snapshot that one subject may read.
 ///
-/// It holds them, rather than describing them: there is no index to combine with the wrong token.
+/// It holds what they have, rather than describing it: there is no index to combine with the wrong token.
 ///
 /// ```compile_fail
-/// let scope = ringfence_indexes::Scope { partitions: Default::default() }; // only `Engine::scope` makes one
+/// let scope = ringfence_indexes::Scope { classes: Default::default() }; // only `Engine::scope` makes one
 /// ```
 pub struct Scope {
     tenant: Arc<Tenant>,
@@ -44,15 +44,12 @@ pub struct Scope {
     selection: Selection,
 }
 
-/// Classes with their partitions, rising.
-type Listed = [(u32, Arc<Partition>)];
-
-/// What the time makes of what is opened.
+/// What the time makes of what is opened. Classes rise.
 enum Now {
     /// Everything of all times, and these classes whose window is open.
-    Open(Classes),
+    Open(Vec<u32>),
     /// These classes alone: the request is answered where others listen.
-    Only(Classes),
+    Only(Vec<u32>),
 }
 
 impl Scope {
@@ -65,8 +62,8 @@ impl Scope {
     ) -> Self {
         let readable = snapshot.readable(subject, selection);
         let opened = readable.opened(subject.context(), now);
-        let is_open = |(_, partition): &&(u32, Arc<Partition>)| partition.acl.is_open_at(now);
-        let open = opened.windowed.iter().filter(is_open).cloned().collect();
+        let is_open = |class: &u32| opened.partition(*class).is_some_and(|partition| partition.acl.is_open_at(now));
+        let open = opened.windowed().iter().copied().filter(is_open).collect();
         let scope = Self { tenant, snapshot, readable, opened, now: Now::Open(open), selection: selection.clone() };
         debug_assert!(
             scope.partitions().all(|partition| {
@@ -90,29 +87,27 @@ impl Scope {
         let readable = audience.iter().map(|member| policy.readable_by(member, &self.selection, now));
         let shared = readable.reduce(|all, one| all & one).unwrap_or_default();
         let (always, open) = self.classes();
-        let mut only: Vec<_> =
-            always.iter().chain(open).filter(|(class, _)| shared.contains(*class)).cloned().collect();
-        only.sort_unstable_by_key(|(class, _)| *class);
+        let mut only: Vec<u32> = always.iter().chain(open).copied().filter(|class| shared.contains(*class)).collect();
+        only.sort_unstable();
         Self { now: Now::Only(only), ..self }
     }
 
     /// The classes of all times, where nobody else listens, and those beside them.
-    fn classes(&self) -> (&Listed, &Listed) {
+    fn classes(&self) -> (&[u32], &[u32]) {
         match &self.now {
-            Now::Open(open) => (&self.opened.always, open),
+            Now::Open(open) => (self.opened.always(), open),
             Now::Only(only) => (&[], only),
         }
     }
 
     fn partitions(&self) -> impl Iterator<Item = &Arc<Partition>> {
         let (always, now) = self.classes();
-        always.iter().chain(now).map(|(_, partition)| partition)
+        always.iter().chain(now).filter_map(|class| self.opened.partition(*class))
     }
 
     fn holds(&self, class: u32) -> bool {
-        let has = |classes: &Listed| classes.binary_search_by_key(&class, |(class, _)| *class).is_ok();
         let (always, now) = self.classes();
-        has(always) || has(now)
+        always.binary_search(&class).is_ok() || now.binary_search(&class).is_ok()
     }
 
     fn collections(&self) -> &BTreeMap<CollectionId, Arc<Collection>> {
@@ -158,7 +153,7 @@ impl Scope {
         let segments: Vec<&LiveSegment> = always.segments.iter().chain(&now.segments).collect();
         let sources: Vec<_> = always.sources.iter().chain(&now.sources).copied().collect();
         // Asked anew each time: a graph may have been built since.
-        let may_have = self.partitions().filter(|_| self.snapshot.has_graphs);
+        let may_have = self.snapshot.has_graphs.then(|| self.partitions()).into_iter().flatten();
         let graphs: Vec<&ClassGraph> =
             may_have.filter_map(|partition| partition.graph()).map(|graph| &**graph).collect();
         self.trusting(fusion::search(&segments, &sources, &graphs, request))
@@ -242,6 +237,7 @@ fn says_the_same(now: &Arc<DocumentEntry>, hit: &Hit) -> Result<bool, EngineErro
 
 impl fmt::Debug for Scope {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Scope({} partitions)", self.partitions().count())
+        let (always, now) = self.classes();
+        write!(formatter, "Scope({} classes)", always.len() + now.len())
     }
 }

@@ -1,6 +1,8 @@
-//! Segments: immutable rows of one class, with their int8 vectors and postings, and which of them still live.
+//! Segments: immutable rows with their int8 vectors and postings, and which of them still live.
+//!
+//! The rows are of one class, or of many small ones, class by class: then a reader sees the segment through a view of the permitted classes alone.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use ringfence_ingest::UntrustedText;
 
@@ -10,6 +12,7 @@ use crate::{
     id::ChunkId,
     lexical::{
         analyzer::{Analyzer, Counts},
+        forward::Forward,
         kind::AnalyzerKind,
         postings::Postings,
     },
@@ -57,6 +60,15 @@ pub(crate) struct Segment {
     pub(crate) ids: Vec<ChunkId>,
     /// The rows in the order of their ids: a chunk is found without passing over the others.
     places: Box<[u32]>,
+    /// Where many classes share the segment: each with its first row, rising.
+    runs: Box<[Run]>,
+}
+
+/// The rows of one class in a shared segment, up to those of the next.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    class: u32,
+    start: u32,
 }
 
 impl Segment {
@@ -68,20 +80,44 @@ impl Segment {
         let mut room = Vec::new();
         Ok(Some(self.vectors.exact(position, lows.read(&mut room)?).vector()))
     }
+
+    /// The rows of these classes, which rise; those that lie side by side together.
+    fn ranges_of(&self, classes: &[u32]) -> Vec<Range<u32>> {
+        let mut ranges: Vec<Range<u32>> = Vec::new();
+        let (mut runs, mut classes) = (&*self.runs, classes);
+        let rows = u32::try_from(self.rows.len()).expect("rows are counted in 32 bits");
+        while let (Some(run), Some(class)) = (runs.first(), classes.first()) {
+            if run.class == *class {
+                let end = runs.get(1).map_or(rows, |next| next.start);
+                match ranges.last_mut().filter(|last| last.end == run.start) {
+                    Some(last) => last.end = end,
+                    None => ranges.push(run.start..end),
+                }
+                (runs, classes) = (&runs[1..], &classes[1..]);
+            } else if run.class < *class {
+                runs = &runs[count_leading(runs, |run| run.class < *class)..];
+            } else {
+                classes = &classes[count_leading(classes, |class| *class < run.class)..];
+            }
+        }
+        ranges
+    }
 }
 
 /// A segment as one snapshot sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct LiveSegment {
     pub(crate) segment: Arc<Segment>,
-    /// One bit a row that is gone; empty while all live.
+    /// One bit a row that is gone, or of a class that this view is not of; empty while all live.
     dead: Arc<[u64]>,
+    /// Of a view of a shared segment: the rows of its classes, rising.
+    ranges: Option<Arc<[Range<u32>]>>,
     pub(crate) live_rows: usize,
     pub(crate) live_length: u64,
 }
 
 impl LiveSegment {
-    /// Indexes new rows.
+    /// Indexes new rows of one class.
     pub(crate) fn build(
         rows: Vec<Row>,
         fresh: &Fresh,
@@ -89,12 +125,36 @@ impl LiveSegment {
         analyzer: &mut Analyzer,
         options: &EngineOptions,
     ) -> Result<Self, EngineError> {
+        let form =
+            |counts: &[Counts], analyzer: &Analyzer| Postings::build(counts, analyzer, options.inverted_rows_min);
+        Self::index(rows, fresh, kind, analyzer, form)
+    }
+
+    /// Indexes new rows of several classes, class by class.
+    pub(crate) fn build_shared(
+        mut rows: Vec<Row>,
+        fresh: &Fresh,
+        kind: AnalyzerKind,
+        analyzer: &mut Analyzer,
+    ) -> Result<Self, EngineError> {
+        rows.sort_by_key(|row| row.document.class);
+        let form = |counts: &[Counts], analyzer: &Analyzer| Postings::Forward(Forward::build(counts, analyzer));
+        Self::index(rows, fresh, kind, analyzer, form)
+    }
+
+    fn index(
+        rows: Vec<Row>,
+        fresh: &Fresh,
+        kind: AnalyzerKind,
+        analyzer: &mut Analyzer,
+        form: impl Fn(&[Counts], &Analyzer) -> Postings,
+    ) -> Result<Self, EngineError> {
         analyzer.trim();
         let mut titles = Titles::default();
         let counts =
             rows.iter().map(|row| count(row, fresh, kind, &mut titles, analyzer)).collect::<Result<Vec<_>, _>>()?;
         let lengths = counts.iter().map(|counts| counts.length).collect();
-        let postings = Postings::build(&counts, analyzer, options.inverted_rows_min);
+        let postings = form(&counts, analyzer);
         let vector = |row: &Row| fresh.get(&(row.chunk().id, row.chunk)).and_then(|chunk| chunk.vector.as_ref());
         let vectors = Quantized::build(rows.iter().map(vector));
         Ok(Self::whole(rows, kind, lengths, postings, vectors))
@@ -112,8 +172,9 @@ impl LiveSegment {
         places.sort_unstable_by_key(|row| ids[*row as usize]);
         let live_rows = rows.len();
         let live_length = lengths.iter().map(|length| u64::from(*length)).sum();
-        let segment = Arc::new(Segment { rows, analyzer, lengths, postings, vectors, ids, places });
-        Self { segment, dead: Arc::new([]), live_rows, live_length }
+        let runs = if postings.forward().is_some() { runs(&rows) } else { Box::default() };
+        let segment = Arc::new(Segment { rows, analyzer, lengths, postings, vectors, ids, places, runs });
+        Self { segment, dead: Arc::new([]), ranges: None, live_rows, live_length }
     }
 
     /// One segment of the live rows of several, which are of one class and so were cut alike.
@@ -138,6 +199,61 @@ impl LiveSegment {
         let vectors = Quantized::merge(&vectors);
         let postings: Vec<_> = parts.into_iter().map(|(segment, map)| (&segment.postings, map)).collect();
         Self::whole(rows, analyzer, lengths, Postings::merge(&postings, count, options.inverted_rows_min), vectors)
+    }
+
+    /// One shared segment of the live rows of several, class by class.
+    pub(crate) fn merge_shared(parts: &[Self]) -> Self {
+        let analyzer = parts.first().map(|part| part.segment.analyzer).unwrap_or_default();
+        let places = parts.iter().enumerate().flat_map(|(part, live)| live.live().map(move |row| (part, row)));
+        let mut order: Vec<(usize, usize)> = places.collect();
+        // Stable: the rows of a document stay side by side.
+        order.sort_by_key(|(part, row)| parts[*part].segment.rows[*row].document.class);
+        let of = |(part, row): &(usize, usize)| (&parts[*part].segment, *row);
+        let rows = order.iter().map(of).map(|(segment, row)| segment.rows[row].clone()).collect();
+        let lengths = order.iter().map(of).map(|(segment, row)| segment.lengths[row]).collect();
+        let vectors: Vec<_> = parts.iter().map(|part| &part.segment.vectors).collect();
+        let vectors = Quantized::gather(&vectors, &order);
+        let empty = Forward::default();
+        let lists: Vec<_> = parts.iter().map(|part| part.segment.postings.forward().unwrap_or(&empty)).collect();
+        let postings = Postings::Forward(Forward::gather(&lists, &order));
+        Self::whole(rows, analyzer, lengths, postings, vectors)
+    }
+
+    /// What of a shared segment is of these classes, which rise; nothing if nothing live is.
+    pub(crate) fn view(&self, classes: &[u32]) -> Option<Self> {
+        let ranges = self.segment.ranges_of(classes);
+        if ranges.is_empty() {
+            return None;
+        }
+        let mut dead = vec![u64::MAX; self.segment.rows.len().div_ceil(64)];
+        let (mut live_rows, mut live_length) = (0, 0);
+        for row in ranges.iter().flat_map(|range| range.start as usize..range.end as usize) {
+            if self.is_live(row) {
+                dead[row / 64] &= !(1 << (row % 64));
+                live_rows += 1;
+                live_length += u64::from(self.segment.lengths[row]);
+            }
+        }
+        let view = |ranges: Vec<Range<u32>>| Self {
+            segment: self.segment.clone(),
+            dead: dead.into(),
+            ranges: Some(ranges.into()),
+            live_rows,
+            live_length,
+        };
+        (live_rows > 0).then(|| view(ranges))
+    }
+
+    /// Whether many classes share the segment, of which this may be a view.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.segment.postings.forward().is_some()
+    }
+
+    /// The rows that are to be looked at, live or dead.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
+        let all = self.ranges.is_none().then_some(0..self.segment.rows.len());
+        let some = self.ranges.iter().flat_map(|ranges| ranges.iter());
+        all.into_iter().chain(some.map(|range| range.start as usize..range.end as usize))
     }
 
     /// The same segment without these chunks, as far as it has them.
@@ -184,8 +300,31 @@ impl LiveSegment {
 
     /// The rows that still live.
     pub(crate) fn live(&self) -> impl Iterator<Item = usize> {
-        (0..self.segment.rows.len()).filter(|row| self.is_live(*row))
+        self.ranges().flatten().filter(|row| self.is_live(*row))
     }
+}
+
+/// Where each class begins among rows that lie class by class.
+fn runs(rows: &[Row]) -> Box<[Run]> {
+    let mut start = 0;
+    let classes = rows.chunk_by(|left, right| left.document.class == right.document.class);
+    let run = |rows: &[Row]| {
+        let run = Run { class: rows[0].document.class, start };
+        start += u32::try_from(rows.len()).expect("rows are counted in 32 bits");
+        run
+    };
+    classes.map(run).collect()
+}
+
+/// How many items at the start fulfil a condition that none behind them does: found in steps that grow, because it is mostly few.
+fn count_leading<T>(items: &[T], fulfils: impl Fn(&T) -> bool) -> usize {
+    let mut step = 1;
+    while step < items.len() && fulfils(&items[step]) {
+        step *= 2;
+    }
+    let (from, to) = (step / 2, items.len().min(step + 1));
+    let from = from.min(to);
+    from + items[from..to].partition_point(fulfils)
 }
 
 /// The title of the last document that was read: its chunks lie side by side.

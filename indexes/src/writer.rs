@@ -17,12 +17,12 @@ use crate::{
     error::EngineError,
     graph::Task,
     id::{ChunkId, CollectionId, DocumentId},
-    lexical::analyzer::Analyzer,
+    lexical::{analyzer::Analyzer, kind::AnalyzerKind},
     options::{EngineOptions, Settings},
     partition::{Partition, Touched},
     policy::Policy,
     rules::Ruleset,
-    segment::Fresh,
+    segment::{Fresh, Row},
     snapshot::{Documents, Snapshot},
     spill::{Blob, Spill},
     vector::quantize,
@@ -165,9 +165,11 @@ impl Writer<'_> {
     fn recall(&mut self, document: &DocumentEntry) -> Result<(), EngineError> {
         // What came with this list of changes is in no segment yet, and is at hand already.
         let came = self.touched.get(&document.class).is_some_and(|touched| touched.came.contains(&document.id));
-        let Some(partition) = self.snapshot.partitions.get(&document.class).filter(|_| !came) else { return Ok(()) };
+        if came {
+            return Ok(());
+        }
         for (place, chunk) in (0..).zip(document.read_chunks()?) {
-            let vector = partition.vector(chunk.id(), place)?;
+            let vector = self.snapshot.holdings.vector(document.class, chunk.id(), place)?;
             self.fresh.insert((chunk.id(), place), DocumentChunk { prepared: chunk.prepared().clone(), vector });
         }
         Ok(())
@@ -196,17 +198,18 @@ impl Writer<'_> {
             let acl = Arc::new(acl);
             let class = Arc::make_mut(&mut snapshot.policy).classes.insert(name, collection, &acl);
             let partition = Partition::new(name, collection.clone(), acl);
-            snapshot.partitions.insert_mut(class, Arc::new(partition));
+            snapshot.holdings.partitions.insert_mut(class, Arc::new(partition));
             class
         });
         // Copied by the first change of a list, changed in place by the others: nobody else has seen the copy.
-        let partition = Arc::make_mut(snapshot.partitions.get_mut(&class).expect("a class has a partition"));
+        let partition = Arc::make_mut(snapshot.holdings.partitions.get_mut(&class).expect("a class has a partition"));
         let acl = partition.acl.clone();
         let Facts { metadata, info, chunks, version } = facts;
         let (name, id_of) = (collection.clone(), id.clone());
         let record = DocumentEntry { collection: name, id: id_of, acl, class, version, metadata, info, chunks };
         let record = Arc::new(record);
         partition.documents.insert_mut(id.clone(), record.clone());
+        partition.rows += record.chunks.len();
         snapshot.bytes += record.bytes(snapshot.policy.dimensions(collection));
         if !snapshot.documents.contains_key(collection) {
             snapshot.documents.insert_mut(collection.clone(), Documents::new_sync());
@@ -223,8 +226,10 @@ impl Writer<'_> {
             documents.remove_mut(document);
         }
         snapshot.bytes = snapshot.bytes.saturating_sub(record.bytes(snapshot.policy.dimensions(collection)));
-        let partition = snapshot.partitions.get_mut(&record.class).expect("a live document has a partition");
-        Arc::make_mut(partition).documents.remove_mut(document);
+        let partition = snapshot.holdings.partitions.get_mut(&record.class).expect("a live document has a partition");
+        let partition = Arc::make_mut(partition);
+        partition.documents.remove_mut(document);
+        partition.rows -= record.chunks.len();
         let touched = self.touched.entry(record.class).or_default();
         // What came with this list of changes is in no segment yet.
         if !touched.came.remove(document) {
@@ -242,21 +247,109 @@ impl Writer<'_> {
         analyzer: &mut Analyzer,
         options: &EngineOptions,
     ) -> Result<(Snapshot, Vec<Task>), EngineError> {
+        let touched = std::mem::take(&mut self.touched);
+        let mut small = self.leave_slabs(&touched);
         let mut tasks = Vec::new();
-        for (class, touched) in &self.touched {
-            let partition = self.snapshot.partitions.get_mut(class).expect("a touched class has a partition");
-            let partition = Arc::make_mut(partition);
+        for (class, touched) in touched {
+            let partition = self.partition(class);
+            let collection = partition.collection.clone();
             if partition.documents.is_empty() {
-                let classes = &mut Arc::make_mut(&mut self.snapshot.policy).classes;
-                classes.remove(partition.class, &partition.collection, &partition.acl);
-                self.snapshot.partitions.remove_mut(class);
+                self.forget_class(class);
+            } else if partition.belongs_into_slab(options) {
+                small.entry(collection).or_default().extend(self.small_rows(class, &touched)?);
             } else {
-                let settings = self.snapshot.policy.collections.get(&partition.collection);
-                let kind = settings.map(|settings| settings.analyzer).unwrap_or_default();
-                tasks.extend(partition.reindex(touched, &self.fresh, kind, analyzer, options)?);
+                if partition.is_small {
+                    let slab = self.snapshot.holdings.slabs.get_mut(&collection).map(Arc::make_mut);
+                    let rows = slab.map_or_else(Vec::new, |slab| slab.take(class));
+                    small.entry(collection.clone()).or_default();
+                    self.partition(class).leave_slab(&rows, options);
+                    Arc::make_mut(&mut self.snapshot.holdings.large).insert(class);
+                }
+                let kind = self.analyzer_of(&collection);
+                let fresh = std::mem::take(&mut self.fresh);
+                tasks.extend(self.partition(class).reindex(&touched, &fresh, kind, analyzer, options)?);
+                self.fresh = fresh;
             }
         }
+        self.fill_slabs(small, analyzer)?;
         Ok((self.snapshot, tasks))
+    }
+
+    /// A touched class's partition, to be changed.
+    fn partition(&mut self, class: u32) -> &mut Partition {
+        Arc::make_mut(self.snapshot.holdings.partitions.get_mut(&class).expect("a touched class has a partition"))
+    }
+
+    fn forget_class(&mut self, class: u32) {
+        let Some(partition) = self.snapshot.holdings.partitions.get(&class).cloned() else { return };
+        let classes = &mut Arc::make_mut(&mut self.snapshot.policy).classes;
+        classes.remove(partition.class, &partition.collection, &partition.acl);
+        self.snapshot.holdings.partitions.remove_mut(&class);
+        self.unmark_large(class);
+    }
+
+    fn unmark_large(&mut self, class: u32) {
+        let large = &mut self.snapshot.holdings.large;
+        if large.contains(class) {
+            Arc::make_mut(large).remove(class);
+        }
+    }
+
+    /// Lets what left small classes leave their slabs, before anything of the same name comes to them; gives the collections of these, with no rows yet.
+    fn leave_slabs(&mut self, touched: &BTreeMap<u32, Touched>) -> BTreeMap<CollectionId, Vec<Row>> {
+        let mut left: BTreeMap<CollectionId, Vec<ChunkId>> = BTreeMap::new();
+        for (class, touched) in touched.iter().filter(|(_, touched)| !touched.left.is_empty()) {
+            let partition = self.snapshot.holdings.partitions.get(class).filter(|partition| partition.is_small);
+            if let Some(partition) = partition {
+                left.entry(partition.collection.clone()).or_default().extend(&touched.left);
+            }
+        }
+        for (collection, chunks) in &left {
+            if let Some(slab) = self.snapshot.holdings.slabs.get_mut(collection) {
+                Arc::make_mut(slab).remove(chunks);
+            }
+        }
+        left.into_keys().map(|collection| (collection, Vec::new())).collect()
+    }
+
+    /// The rows that a small class brings to its slab: those that came, or all where they were in segments of its own.
+    fn small_rows(&mut self, class: u32, touched: &Touched) -> Result<Vec<Row>, EngineError> {
+        let partition = self.snapshot.holdings.partitions.get(&class).expect("a touched class has a partition").clone();
+        if partition.is_small {
+            return Ok(partition.rows_of(touched.came.iter()));
+        }
+        for (_, document) in partition.documents.iter().filter(|(id, _)| !touched.came.contains(*id)) {
+            self.recall(document)?;
+        }
+        self.unmark_large(class);
+        self.partition(class).enter_slab();
+        Ok(partition.rows_of(partition.documents.keys()))
+    }
+
+    /// Indexes the rows of small classes, and tidies the slabs.
+    fn fill_slabs(
+        &mut self,
+        rows: BTreeMap<CollectionId, Vec<Row>>,
+        analyzer: &mut Analyzer,
+    ) -> Result<(), EngineError> {
+        for (collection, rows) in rows {
+            let kind = self.analyzer_of(&collection);
+            let slabs = &mut self.snapshot.holdings.slabs;
+            if !slabs.contains_key(&collection) {
+                slabs.insert_mut(collection.clone(), Arc::default());
+            }
+            let slab = Arc::make_mut(slabs.get_mut(&collection).expect("it was just put there"));
+            slab.add(rows, &self.fresh, kind, analyzer)?;
+            slab.tidy();
+            if slab.is_empty() {
+                slabs.remove_mut(&collection);
+            }
+        }
+        Ok(())
+    }
+
+    fn analyzer_of(&self, collection: &CollectionId) -> AnalyzerKind {
+        self.snapshot.policy.collections.get(collection).map(|settings| settings.analyzer).unwrap_or_default()
     }
 }
 

@@ -1,7 +1,10 @@
 //! Phrases: which rows of a scope have words side by side.
 //!
 //! The postings say which rows have all the words; the text of those that may be among the best is then cut again and read.
-//! So a phrase costs nothing to those who ask for none, needs no positions in memory, and is exact.
+//! So a phrase costs nothing to those who ask for none, and needs no positions in memory.
+//!
+//! It is exact as long as no more than [`READS_MAX`] rows of the scope, of those that the filter lets pass, have all the words. Of more, those are read that rank best by words,
+//! equal ones in the order of their ids: a bound on the time that follows from the scope and the request alone.
 
 use std::{
     collections::BTreeMap,
@@ -16,13 +19,18 @@ use crate::{
     lexical::{
         analyzer::{Cutter, Stems},
         bigrams::Runs,
+        bm25,
         kind::AnalyzerKind,
         postings::Word,
         query::{Phrase, Words},
         statistics::terms_of,
     },
     segment::{LiveSegment, Row},
+    vector::flat::rank,
 };
+
+/// Rows of a scope whose text one search reads at most for its phrases: a few hundredths of a second.
+const READS_MAX: usize = 4_096;
 
 const UNREAD: u8 = 0;
 const HAS: u8 = 1;
@@ -39,20 +47,59 @@ pub(crate) struct PhraseFilter<'a> {
 }
 
 impl<'a> PhraseFilter<'a> {
-    /// The filter of a query, if it has phrases.
-    pub(crate) fn new(segments: &'a [&'a LiveSegment], words: &Words) -> Option<Self> {
+    /// The filter of a query, if it has phrases; of rows that do not pass, nothing is asked.
+    pub(crate) fn new(
+        segments: &'a [&'a LiveSegment],
+        words: &Words,
+        passes: impl Fn(usize, usize) -> bool,
+    ) -> Option<Self> {
         if words.phrases.is_empty() {
             return None;
         }
         let mut readers: BTreeMap<AnalyzerKind, Reader> = BTreeMap::new();
         let mut rows = Vec::with_capacity(segments.len());
-        for live in segments {
+        for (segment, live) in segments.iter().enumerate() {
             let kind = live.segment.analyzer;
             let reader = readers.entry(kind).or_insert_with(|| Reader::new(kind, words.phrases.iter()));
             let read = if reader.phrases.is_empty() { HAS } else { UNREAD };
-            rows.push(reader.candidates(live).into_iter().map(|row| (row, AtomicU8::new(read))).collect());
+            let mut candidates = reader.candidates(live);
+            candidates.retain(|row| live.is_live(*row as usize) && passes(segment, *row as usize));
+            rows.push(candidates.into_iter().map(|row| (row, AtomicU8::new(read))).collect());
         }
-        Some(Self { segments, rows, readers: Mutex::new(readers), failure: OnceLock::new() })
+        let filter = Self { segments, rows, readers: Mutex::new(readers), failure: OnceLock::new() };
+        filter.give_up_behind(READS_MAX, words);
+        Some(filter)
+    }
+
+    /// Gives up on all rows that would have to be read but for the best by words, as many as may be.
+    fn give_up_behind(&self, count: usize, words: &Words) {
+        let unread = |(_, told): &&(u32, AtomicU8)| told.load(Ordering::Relaxed) == UNREAD;
+        let places = self
+            .rows
+            .iter()
+            .enumerate()
+            .flat_map(|(segment, rows)| rows.iter().filter(unread).map(move |(row, _)| (segment, *row as usize)));
+        let places: Vec<(usize, usize)> = places.collect();
+        if places.len() <= count {
+            return;
+        }
+        let scores = bm25::search(self.segments, words, 1, |_, _| false, &places).wanted;
+        let key = |(place, score): &((usize, usize), Option<f32>)| {
+            let segment = &self.segments[place.0].segment;
+            (score.unwrap_or(0.0), segment.ids[place.1], segment.rows[place.1].chunk)
+        };
+        let mut ranked: Vec<_> = places.into_iter().zip(scores).collect();
+        ranked.select_nth_unstable_by(count, |left, right| {
+            let (left, right) = (key(left), key(right));
+            // Pieces of one long passage have one id.
+            rank((left.0, left.1), (right.0, right.1)).then(left.2.cmp(&right.2))
+        });
+        for ((segment, row), _) in &ranked[count..] {
+            let rows = &self.rows[*segment];
+            if let Ok(place) = rows.binary_search_by_key(row, |(row, _)| *row as usize) {
+                rows[place].1.store(LACKS, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Whether a row has them all.
@@ -106,6 +153,12 @@ impl Reader {
     /// The rows that have every indexed term, rising; all where there is none.
     fn candidates(&self, live: &LiveSegment) -> Vec<u32> {
         let segment = &live.segment;
+        let number = |row: usize| u32::try_from(row).expect("rows are counted in 32 bits");
+        if let Some(forward) = segment.postings.forward() {
+            let words: Vec<Word<'_>> = self.indexed.iter().map(|term| Word::new(term)).collect();
+            let has_all = |row: &usize| words.iter().all(|word| forward.count(*row, *word).is_some());
+            return live.live().filter(has_all).map(number).collect();
+        }
         let mut rows: Option<Vec<u32>> = None;
         for term in &self.indexed {
             let Some(place) = segment.postings.find(Word::new(term)) else { return Vec::new() };
@@ -122,7 +175,7 @@ impl Reader {
             }
             rows = Some(both);
         }
-        rows.unwrap_or_else(|| (0_u32..).take(segment.rows.len()).collect())
+        rows.unwrap_or_else(|| live.live().map(number).collect())
     }
 
     /// Whether a row has each phrase in one of its parts.

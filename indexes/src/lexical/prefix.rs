@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::lexical::{
     analyzer::Stems,
+    forward::Forward,
     kind::AnalyzerKind,
     postings::{Postings, Word},
 };
@@ -64,6 +65,16 @@ impl Prefix {
     }
 }
 
+impl Prefix {
+    /// How often a row has such a term; nothing if it has none.
+    pub(crate) fn count(&self, forward: &Forward, row: usize) -> Option<u32> {
+        let begins = |term: &str| self.beginnings.iter().any(|beginning| term.starts_with(&**beginning));
+        let begun = forward.words(row).filter(|(word, _)| begins(word.term)).map(|(_, count)| count);
+        let stemmed = self.stems.iter().filter_map(|stem| forward.count(row, Word::new(stem)));
+        begun.chain(stemmed).reduce(u32::saturating_add)
+    }
+}
+
 /// Words that begin so: each ending whole, and each whose start stands there already.
 fn completions(beginning: &str) -> impl Iterator<Item = String> {
     ENDINGS.iter().flat_map(move |ending| {
@@ -87,6 +98,9 @@ mod tests {
             let postings = Postings::build(&counts, &analyzer, inverted_rows_min);
             let rows: Vec<usize> = prefix.rows(&postings).into_iter().map(|(row, _)| row as usize).collect();
             assert_eq!(rows, (0..found.len()).collect::<Vec<_>>(), "{kind:?} {beginning}");
+            let forward = Forward::build(&counts, &analyzer);
+            let by_row = |row: usize| prefix.count(&forward, row).map(|count| (u32::try_from(row).unwrap(), count));
+            assert_eq!((0..counts.len()).filter_map(by_row).collect::<Vec<_>>(), prefix.rows(&postings));
         }
     }
 

@@ -11,6 +11,7 @@ use std::{
 use crate::{
     lexical::{
         analyzer::Stems,
+        forward::Forward,
         kind::AnalyzerKind,
         postings::{Place, Word},
         prefix::Prefix,
@@ -171,8 +172,14 @@ impl Asked {
         for (segment, live) in segments.iter().enumerate() {
             let start = self.terms.partition_point(|term| term.kind < live.segment.analyzer);
             let own = self.terms[start..].iter().take_while(|term| term.kind == live.segment.analyzer);
+            let postings = &live.segment.postings;
+            if let Some(forward) = postings.forward() {
+                let found = by_row(live, forward, own.clone().zip(&hashes[start..]));
+                let found = (start..).zip(found).filter(|(_, rows)| !rows.is_empty());
+                lists.extend(found.map(|(term, rows)| List { segment, term, rows: Rows::Joined(rows) }));
+                continue;
+            }
             for (term, asked) in (start..).zip(own) {
-                let postings = &live.segment.postings;
                 let rows = match &asked.sought {
                     Sought::Whole(word) => postings.find(Word { hash: hashes[term], term: word }).map(Rows::Place),
                     Sought::Beginning(prefix) => Some(Rows::Joined(prefix.rows(postings))),
@@ -182,6 +189,28 @@ impl Asked {
         }
         lists
     }
+}
+
+/// The live rows of a slab that have each of these terms, and how often. Each row is looked at once.
+fn by_row<'a>(
+    live: &LiveSegment,
+    forward: &Forward,
+    terms: impl Iterator<Item = (&'a Term, &'a u32)>,
+) -> Vec<Vec<(u32, u32)>> {
+    let terms: Vec<(&Term, u32)> = terms.map(|(term, hash)| (term, *hash)).collect();
+    let mut found = vec![Vec::new(); terms.len()];
+    for row in live.ranges().flatten() {
+        for ((asked, hash), found) in terms.iter().zip(&mut found) {
+            let count = match &asked.sought {
+                Sought::Whole(word) => forward.count(row, Word { hash: *hash, term: word }),
+                Sought::Beginning(prefix) => prefix.count(forward, row),
+            };
+            if let Some(count) = count.filter(|_| live.is_live(row)) {
+                found.push((u32::try_from(row).expect("rows are counted in 32 bits"), count));
+            }
+        }
+    }
+    found
 }
 
 /// How length and frequency count beside an average length.

@@ -28,12 +28,13 @@ const LINE: usize = 64;
 
 /// Looks at the first rows of some segments. Small ones lie scattered over the memory: so their ways to the processor overlap, instead of each waiting for the one before it.
 fn touch(segments: &[&LiveSegment]) {
+    let alone = segments.iter().filter(|live| !live.is_shared());
     let line = |live: &&LiveSegment| {
         let vectors = &live.segment.vectors;
         let codes = vectors.codes.iter().step_by(2 * LINE).take(4).fold(0, |sum: i8, code| sum ^ code);
         u32::from(codes.unsigned_abs()) ^ vectors.rounded.first().map_or(0, |rounded| rounded.row)
     };
-    std::hint::black_box(segments.iter().map(line).fold(0, |sum, line| sum ^ line));
+    std::hint::black_box(alone.map(line).fold(0, |sum, line| sum ^ line));
 }
 
 /// A row and its cosine.
@@ -134,10 +135,14 @@ impl Scan {
         open: &mut Open,
     ) {
         let vectors = &live.segment.vectors;
-        let blocks = vectors.codes.chunks(BLOCK_ROWS * vectors.stride());
-        for (start, codes) in (0..).step_by(BLOCK_ROWS).zip(blocks) {
-            self.kernel.dot(codes, &self.query.codes, products);
-            let rounded = &vectors.rounded[start..start + products.len()];
+        let (stride, positions) = (vectors.stride(), live.ranges().map(|rows| vectors.positions(rows)));
+        let blocks = positions.flat_map(|range| {
+            let end = range.end;
+            range.step_by(BLOCK_ROWS).map(move |start| start..end.min(start + BLOCK_ROWS))
+        });
+        for block in blocks {
+            self.kernel.dot(&vectors.codes[block.start * stride..block.end * stride], &self.query.codes, products);
+            let rounded = &vectors.rounded[block];
             for (product, rounded) in products.iter().zip(rounded) {
                 #[expect(clippy::cast_precision_loss, reason = "the rounding is within the margin kept")]
                 let estimate = *product as f32 * (rounded.scale * self.query.scale);

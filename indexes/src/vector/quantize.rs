@@ -1,5 +1,7 @@
 //! The rows of a segment: int8 with a bound on what they lose, and what they lose.
 
+use std::ops::Range;
+
 use crate::vector::{Vector, fixed};
 
 /// What f32 arithmetic may add to any cosine or bound here: with at most 4096 dimensions in 16 partial sums,
@@ -149,6 +151,31 @@ impl Quantized {
             }
         }
         merged
+    }
+
+    /// These rows of several, in this order: each a part and a row of it. All that have a vector have one of this length.
+    pub(crate) fn gather(parts: &[&Self], order: &[(usize, usize)]) -> Self {
+        let dimensions = parts.iter().map(|part| part.dimensions).max().unwrap_or_default();
+        let mut gathered = Self::sized(order.len(), dimensions);
+        for (row, (part, old)) in (0_u32..).zip(order) {
+            let part = parts[*part];
+            if let Some(position) = part.position(*old) {
+                gathered.codes.extend_from_slice(part.codes_at(position));
+                gathered.rounded.push(Rounded { row, ..part.rounded[position] });
+            }
+        }
+        gathered
+    }
+
+    /// Where the vectors of consecutive rows lie, as far as they have one.
+    pub(crate) fn positions(&self, rows: Range<usize>) -> Range<usize> {
+        let last = self.rounded.last().map_or(0, |last| last.row as usize + 1);
+        if last == self.rounded.len() {
+            // Every row up to the last of them has one.
+            return rows.start.min(last)..rows.end.min(last);
+        }
+        let position = |row: usize| self.rounded.partition_point(|rounded| (rounded.row as usize) < row);
+        position(rows.start)..position(rows.end)
     }
 
     /// Where a row's vector lies, if it has one.

@@ -64,7 +64,11 @@ fn put(index: usize, passage: &Passage) -> Change {
 }
 
 fn filled(inverted_rows_min: usize, batch: usize, order: impl Fn(usize) -> usize) -> Engine {
-    let engine = engine_with(EngineOptions { inverted_rows_min, ..EngineOptions::default() }, [16; 3]);
+    filled_with(EngineOptions { inverted_rows_min, ..EngineOptions::default() }, batch, order)
+}
+
+fn filled_with(options: EngineOptions, batch: usize, order: impl Fn(usize) -> usize) -> Engine {
+    let engine = engine_with(options, [16; 3]);
     let passages = passages();
     let changes: Vec<Change> = (0..ROWS).map(|index| put(order(index), &passages[order(index)])).collect();
     for changes in changes.chunks(batch) {
@@ -132,8 +136,11 @@ fn the_layout_of_a_large_tenant_changes_nothing() {
         filled(usize::MAX, ROWS, |index| index),
         filled(64, 37, |index| (index * 7) % ROWS),
         filled(300, 500, |index| ROWS - 1 - index),
+        filled_with(EngineOptions { slab_rows_max: usize::MAX, ..EngineOptions::default() }, 333, |index| {
+            (index * 11) % ROWS
+        }),
     ];
-    // The last one has a past: everything was something else, and some of it went.
+    // The third one has a past: everything was something else, and some of it went.
     let other = Passage { words: vec![1, 2, 3], vector: vec![1.0; DIMENSIONS], allow: "everyone" };
     let past: Vec<Change> = (0..ROWS + 300).map(|index| put(index, &other)).collect();
     engines[2].apply(&tenant(), 3, past).unwrap();

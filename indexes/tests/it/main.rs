@@ -7,6 +7,7 @@ mod graphs;
 mod large;
 mod opening;
 mod remembered;
+mod slabs;
 mod support;
 mod words;
 mod world;

@@ -189,10 +189,15 @@ pub(crate) fn put(engine: &Engine, plans: &[Plan], batch: usize) {
     }
 }
 
-/// Segments of packed lists, of tantivy indexes, and of both.
+/// Segments of packed lists, of tantivy indexes, and of both; no class, some or all of them in slabs.
 pub(crate) fn options() -> impl Strategy<Value = EngineOptions> {
-    prop_oneof![Just(usize::MAX), Just(0), 2_usize..12]
-        .prop_map(|inverted_rows_min| EngineOptions { inverted_rows_min, ..EngineOptions::default() })
+    let inverted_rows_min = prop_oneof![Just(usize::MAX), Just(0), 2_usize..12];
+    let slab_rows_max = prop_oneof![Just(usize::MAX), Just(0), 1_usize..6];
+    (inverted_rows_min, slab_rows_max).prop_map(|(inverted_rows_min, slab_rows_max)| EngineOptions {
+        inverted_rows_min,
+        slab_rows_max,
+        ..EngineOptions::default()
+    })
 }
 
 pub(crate) fn readable(plan: &Plan, subject: &Subject, readers: [u8; 3]) -> bool {

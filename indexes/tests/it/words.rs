@@ -231,3 +231,37 @@ fn diversity_spreads_what_is_chosen_and_keeps_the_order() {
     assert_eq!(all.len(), 4);
     assert!(all.is_sorted_by(|left, right| left.score >= right.score));
 }
+
+/// More passages have the words of a phrase than are read for it.
+#[test]
+fn a_phrase_of_common_words_is_looked_for_in_the_best_of_the_scope() {
+    const COMMON: usize = 4_300;
+    // The rarer a text's other words, the better it ranks: every tenth is short, and 100 of these have the phrase.
+    let text = |number: usize| match number {
+        number if number.is_multiple_of(43) => "plan key".to_owned(),
+        number if number.is_multiple_of(10) => "key plan".to_owned(),
+        number => format!("key plan other words {number}"),
+    };
+    let put = |number: usize| document(0, number, "", &text(number), None);
+    let hidden = |number: usize| {
+        let Change::PutDocument(mut document) = put(number) else { unreachable!() };
+        document.acl = Acl { allow: principals(&["user:b"]), ..Acl::default() };
+        document.id = DocumentId::new(&format!("h{number}")).unwrap();
+        Change::PutDocument(document)
+    };
+    let first = engine(2_048, vec![settings(0, AnalyzerKind::Plain)]);
+    first.apply(&tenant(), 2, (0..COMMON).map(put).collect()).unwrap();
+    let second = engine(usize::MAX, vec![settings(0, AnalyzerKind::Plain)]);
+    for numbers in (0..COMMON).rev().collect::<Vec<_>>().chunks(700) {
+        second.apply(&tenant(), 2, numbers.iter().copied().map(hidden).collect()).unwrap();
+        second.apply(&tenant(), 2, numbers.iter().copied().map(put).collect()).unwrap();
+    }
+    let found = |engine: &Engine| {
+        let request = SearchRequest { top_k: 200, ..request("\"plan key\"") };
+        let hits = engine.scope(&subject(16, 0), &Selection::All, NOW).unwrap().search(&request).unwrap();
+        let seen = |hit: &Hit| (hit.document.id().to_string(), hit.score.to_bits());
+        hits.iter().map(seen).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&first).len(), COMMON / 43, "the best are read");
+    assert_eq!(found(&first), found(&second));
+}
