@@ -10,7 +10,7 @@ use crate::{
     media_type::MediaType,
     prepare::{Prepared, PreparedChunk, QuarantineReason, SanitizePolicy},
     redact::{self, RedactionCount, RedactionKind},
-    sanitize::{SanitizerFailed, sanitize, settle},
+    sanitize::{Memory, SanitizerFailed, sanitize, settle},
     untrusted::UntrustedText,
 };
 
@@ -28,8 +28,9 @@ const ROUNDS_MAX: usize = 8;
 /// Sanitises a text and masks its credentials, in turn until neither has anything to do: a mask may bring its neighbours together into something new.
 pub(crate) fn clean(text: String, policy: SanitizePolicy) -> Result<Cleaned, SanitizerFailed> {
     let mut cleaned = Cleaned { draft: Draft::new(text), findings: Vec::new(), masked: Vec::new() };
+    let mut memory = Memory::default();
     for _ in 0..ROUNDS_MAX {
-        let sanitized = sanitize(cleaned.draft, policy)?;
+        let sanitized = sanitize(cleaned.draft, policy, &mut memory)?;
         cleaned.draft = sanitized.draft;
         cleaned.findings.extend(sanitized.findings);
         let matches = redact::find(cleaned.draft.text(), &BTreeSet::new());
@@ -43,7 +44,9 @@ pub(crate) fn clean(text: String, policy: SanitizePolicy) -> Result<Cleaned, San
             cleaned.masked.push((range.start, found.kind));
             cleaned.findings.push(Finding { kind: FindingKind::Credential, action: Action::Masked, range });
         }
-        cleaned.draft.apply(&tidy(matches.iter().map(redact::Match::edit).collect()));
+        let masks = tidy(matches.iter().map(redact::Match::edit).collect());
+        cleaned.draft.apply(&masks);
+        memory.follow(&masks);
     }
     Err(SanitizerFailed)
 }

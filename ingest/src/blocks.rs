@@ -79,9 +79,29 @@ pub(crate) fn blocks(text: &str) -> Vec<Block> {
     found
 }
 
-/// The ranges of fenced code.
+/// The ranges of fenced code: those of [`blocks`], found by the fences alone.
 pub(crate) fn code_ranges(text: &str) -> Vec<Range<usize>> {
-    blocks(text).into_iter().filter(|block| block.kind == BlockKind::Code).map(|block| block.range).collect()
+    let mut found: Vec<Range<usize>> = Vec::new();
+    if !text.contains("```") && !text.contains("~~~") {
+        return found;
+    }
+    let mut open: Option<(Range<usize>, char, usize)> = None;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let range = at..at + line.trim_end_matches(['\n', '\r']).len();
+        at += line.len();
+        let content = &text[range.clone()];
+        if let Some((block, mark, length)) = &mut open {
+            block.end = range.end;
+            if closes_fence(content, *mark, *length) {
+                found.extend(open.take().map(|(block, ..)| block));
+            }
+        } else if let Some((mark, length)) = opens_fence(content) {
+            open = Some((range, mark, length));
+        }
+    }
+    found.extend(open.map(|(block, ..)| block));
+    found
 }
 
 enum LineKind {
@@ -164,7 +184,9 @@ fn closes_fence(line: &str, mark: char, length: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{BlockKind, blocks};
+    use proptest::prelude::{ProptestConfig, proptest};
+
+    use super::{BlockKind, blocks, code_ranges};
 
     #[test]
     fn structure_is_found() {
@@ -190,5 +212,14 @@ mod tests {
     fn an_unclosed_fence_runs_to_the_end() {
         let found = blocks("~~~\na\n\nb");
         assert_eq!((found.len(), &found[0].kind, found[0].range.clone()), (1, &BlockKind::Code, 0..8));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn code_is_the_same_by_its_fences_alone(text in "((```|~~~|````| ``` ?|~~~~|`)?[a`~# -]{0,4}\r?\n){0,12}") {
+            let code = blocks(&text).into_iter().filter(|block| block.kind == BlockKind::Code);
+            assert_eq!(code_ranges(&text), code.map(|block| block.range).collect::<Vec<_>>(), "{text:?}");
+        }
     }
 }

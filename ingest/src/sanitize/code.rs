@@ -2,10 +2,17 @@
 
 use std::ops::Range;
 
+use crate::blocks::code_ranges;
+
 /// Ranges of code, in order.
 pub(crate) struct InCode(Vec<Range<usize>>);
 
 impl InCode {
+    /// The fenced code of a text.
+    pub(crate) fn of(text: &str) -> Self {
+        Self(code_ranges(text))
+    }
+
     /// Takes ranges that are in order and apart.
     pub(crate) const fn new(ranges: Vec<Range<usize>>) -> Self {
         Self(ranges)

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::{blocks::code_ranges, draft::Edit, finding::FindingKind, sanitize::code::InCode};
+use crate::{draft::Edit, finding::FindingKind, sanitize::code::InCode};
 
 /// `[//]: # (text)`: a reference definition that nothing refers to.
 static DEFINITION: LazyLock<Regex> = LazyLock::new(|| {
@@ -19,7 +19,7 @@ pub(crate) fn detect(text: &str) -> Vec<Edit> {
     if !text.contains("<!--") && !text.contains("]:") {
         return Vec::new();
     }
-    let code = InCode::new(code_ranges(text));
+    let code = InCode::of(text);
     let mut edits = Vec::new();
     let mut done = 0;
     let mut closed = true;

@@ -6,7 +6,11 @@ use std::{ops::Range, sync::LazyLock};
 
 use regex::Regex;
 
-use crate::{blocks::code_ranges, draft::Edit, finding::FindingKind, sanitize::fold::Folded};
+use crate::{
+    draft::Edit,
+    finding::FindingKind,
+    sanitize::{code::InCode, fold::Folded},
+};
 
 /// Tokens that no text needs, in code or out of it.
 static HARD: LazyLock<Regex> = LazyLock::new(|| {
@@ -58,18 +62,12 @@ fn pattern(alternatives: &[&str]) -> Regex {
 }
 
 /// Proposes the removal of control tokens.
-pub(crate) fn detect(text: &str) -> Vec<Edit> {
-    let code = code_ranges(text);
+pub(crate) fn detect(text: &str, code: &InCode) -> Vec<Edit> {
     let mut edits = Vec::new();
     let mut at = 0;
     let mut after_blank = true;
-    let mut code_index = 0;
     for line in text.split_inclusive('\n') {
-        while code.get(code_index).is_some_and(|range| range.end <= at) {
-            code_index += 1;
-        }
-        let in_code = code.get(code_index).is_some_and(|range| range.start <= at);
-        scan_line(line, at, in_code, after_blank, &mut edits);
+        scan_line(line, at, code, after_blank, &mut edits);
         after_blank = line.trim().is_empty();
         at += line.len();
     }
@@ -82,11 +80,18 @@ fn may_hold(line: &str) -> bool {
         let start = line.trim_start();
         start.starts_with(['h', 'H', 'a', 'A', '#']) && line.contains(':')
     };
-    !line.is_ascii() || line.contains(['<', '[']) || line.contains("---") || line.contains("gfence:") || speaker()
+    let sign = |byte: u8| !byte.is_ascii() || matches!(byte, b'<' | b'[' | b'-' | b':');
+    line.bytes().any(sign)
+        && (!line.is_ascii()
+            || line.contains(['<', '['])
+            || line.contains("---")
+            || line.contains("gfence:")
+            || speaker())
 }
 
-fn scan_line(line: &str, at: usize, in_code: bool, after_blank: bool, edits: &mut Vec<Edit>) {
+fn scan_line(line: &str, at: usize, code: &InCode, after_blank: bool, edits: &mut Vec<Edit>) {
     if may_hold(line) {
+        let in_code = code.contains(at);
         let folded = Folded::new(line.trim_end_matches('\n'));
         let mut found: Vec<Range<usize>> = HARD.find_iter(&folded.text).map(|token| token.range()).collect();
         if !in_code {
@@ -106,12 +111,12 @@ fn scan_line(line: &str, at: usize, in_code: bool, after_blank: bool, edits: &mu
 
 #[cfg(test)]
 mod tests {
-    use super::detect;
+    use super::{InCode, detect};
     use crate::draft::{Draft, tidy};
 
     fn check(text: &str, expected: &str) {
         let mut draft = Draft::new(text.to_owned());
-        draft.apply(&tidy(detect(text)));
+        draft.apply(&tidy(detect(text, &InCode::of(text))));
         assert_eq!(draft.text(), expected, "{text:?}");
     }
 

@@ -7,6 +7,7 @@ use crate::{
     finding::{Action, Finding},
     prepare::SanitizePolicy,
     sanitize::{
+        Memory,
         instruction::{Judges, model::Model},
         sanitize_with,
     },
@@ -49,7 +50,8 @@ impl Detector {
     #[must_use]
     pub fn removed(&self, text: &str) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
         let judges = Judges { rules: self.rules, model: self.model.as_ref() };
-        let Ok(sanitized) = sanitize_with(Draft::new(text.to_owned()), SanitizePolicy::Strip, judges) else {
+        let draft = Draft::new(text.to_owned());
+        let Ok(sanitized) = sanitize_with(draft, SanitizePolicy::Strip, judges, &mut Memory::default()) else {
             return (std::iter::once(0..text.len()).collect(), Vec::new());
         };
         let ranges = |counts: fn(&Finding) -> bool| {

@@ -59,9 +59,10 @@ impl Lexicon {
             let bounded = mark.len() <= 5;
             merged.entry(mark).or_insert(Entry { whole: 0, stem: None, bounded }).whole |= DISGUISED;
         }
+        // A table of transitions would take 27 MB and be slower for it: it does not fit into the processor's cache, and this does.
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
-            .kind(Some(AhoCorasickKind::DFA))
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(merged.keys())
             .expect("the lexicon is a constant and tested");
         Self { automaton, entries: merged.into_values().collect() }
@@ -134,45 +135,62 @@ fn is_head(rest: &str) -> bool {
         || rest.starts_with(']')
 }
 
-/// Words that may stand between the beginning of a clause and its verb.
-const FILLERS: [&str; 22] = [
-    "please",
-    "and",
-    "then",
-    "to",
-    "must",
-    "should",
-    "just",
-    "now",
-    "also",
-    "always",
-    "instead",
-    "simply",
-    "kindly",
-    "you",
-    "bitte",
-    "und",
-    "veuillez",
-    "por favor",
-    "per favore",
-    "пожалуйста",
-    "only",
-    "do",
-];
+/// Whether a word may stand between the beginning of a clause and its verb.
+fn is_filler(word: &str) -> bool {
+    matches!(
+        word,
+        "please"
+            | "and"
+            | "then"
+            | "to"
+            | "must"
+            | "should"
+            | "just"
+            | "now"
+            | "also"
+            | "always"
+            | "instead"
+            | "simply"
+            | "kindly"
+            | "you"
+            | "bitte"
+            | "und"
+            | "veuillez"
+            | "пожалуйста"
+            | "only"
+            | "do"
+    )
+}
+
+/// Fillers of two words, the second first.
+const PAIRS: [(&str, &str); 2] = [("favor", "por"), ("favore", "per")];
 /// No clause is looked for further back than this.
 const LOOK_BACK_BYTES: usize = 64;
 
 /// Whether what stands before a word ends a clause, so that the word begins one: where a command has its verb.
 fn begins_clause(before: &str) -> bool {
     let mut before = before[before.ceil_char_boundary(before.len().saturating_sub(LOOK_BACK_BYTES))..].trim_end();
-    while let Some(shorter) = FILLERS.iter().find_map(|filler| before.strip_suffix(filler)) {
-        if shorter.ends_with(char::is_alphanumeric) {
-            return false;
+    loop {
+        let word = last_word(before);
+        if word.is_empty() {
+            return !before.ends_with(['\'', '`', '/', '.', '_', '%', '$']);
         }
-        before = shorter.trim_end();
+        let mut rest = &before[..before.len() - word.len()];
+        if !is_filler(word) {
+            let Some((_, first)) = PAIRS.iter().find(|(second, _)| *second == word) else { return false };
+            let Some(shorter) = rest.strip_suffix(' ').filter(|shorter| last_word(shorter) == *first) else {
+                return false;
+            };
+            rest = &shorter[..shorter.len() - first.len()];
+        }
+        before = rest.trim_end();
     }
-    !before.ends_with(|last: char| last.is_alphanumeric() || matches!(last, '\'' | '`' | '/' | '.' | '_' | '%' | '$'))
-        || before.is_empty()
+}
+
+/// The word that a text ends with; empty if it ends with something else.
+fn last_word(text: &str) -> &str {
+    let start = text.char_indices().rev().take_while(|(_, letter)| letter.is_alphanumeric()).last();
+    start.map_or("", |(at, _)| &text[at..])
 }
 
 /// Counts half words up to a place in a folded sentence.

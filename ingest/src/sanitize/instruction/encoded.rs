@@ -37,16 +37,31 @@ pub(super) fn decoded(text: &str) -> Vec<Decoded> {
 }
 
 /// Long words: what stands between white space, quotes and bars.
-fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
-    let mut at = 0;
-    text.as_bytes()
-        .split(|byte| matches!(byte, b' ' | b'\n' | b'\t' | b'"' | b'`' | b'|'))
-        .map(move |word| {
-            let start = at;
-            at += word.len() + 1;
-            start..start + word.len()
-        })
-        .filter(|range| range.len() >= RUN_MIN_BYTES)
+fn words(text: &str) -> Vec<Range<usize>> {
+    const APART: [bool; 256] = {
+        let mut apart = [false; 256];
+        let bytes = b" \n\t\"`|";
+        let mut at = 0;
+        while at < bytes.len() {
+            apart[bytes[at] as usize] = true;
+            at += 1;
+        }
+        apart
+    };
+    let mut found = Vec::new();
+    let mut start = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if APART[usize::from(byte)] {
+            if at - start >= RUN_MIN_BYTES {
+                found.push(start..at);
+            }
+            start = at + 1;
+        }
+    }
+    if text.len() - start >= RUN_MIN_BYTES {
+        found.push(start..text.len());
+    }
+    found
 }
 
 fn decode_word(word: &str) -> Option<String> {
@@ -223,27 +238,37 @@ const PARTS: [u8; 256] = {
     parts
 };
 
-/// The runs of each kind, trimmed, long enough to say something, in one pass.
+/// A run of twice [`RUN_MIN_BYTES`] has a whole block of so many bytes inside, wherever it begins.
+const BLOCK_BYTES: usize = RUN_MIN_BYTES;
+
+/// The runs of each kind, trimmed, long enough to say something. They are found by the blocks that lie whole in one, so that a few bytes of each block of prose are looked at.
 fn runs(text: &str) -> Vec<(usize, Range<usize>)> {
+    let bytes = text.as_bytes();
     let mut found = Vec::new();
-    let mut starts = [0_usize; SPACED.len()];
-    let mut open = 0_u8;
-    for (at, byte) in text.bytes().chain(std::iter::once(b'?')).enumerate() {
-        let parts = PARTS[usize::from(byte)];
-        let closed = open & !parts;
-        let opened = if byte == b' ' || byte == b'\n' { 0 } else { parts & !open };
-        if closed | opened == 0 {
-            continue;
-        }
-        for (kind, start) in starts.iter_mut().enumerate() {
-            if closed >> kind & 1 == 1 && at - *start >= RUN_MIN_BYTES * 2 {
-                found.push((kind, *start..*start + text[*start..at].trim_end().len()));
-            }
-            if opened >> kind & 1 == 1 {
-                *start = at;
+    let mut done = [0_usize; SPACED.len()];
+    for (index, block) in bytes.chunks_exact(BLOCK_BYTES).enumerate() {
+        let mut kinds = u8::MAX;
+        for byte in block {
+            kinds &= PARTS[usize::from(*byte)];
+            if kinds == 0 {
+                break;
             }
         }
-        open = open & parts | opened;
+        let at = index * BLOCK_BYTES;
+        for (kind, done) in done.iter_mut().enumerate().filter(|(kind, _)| kinds >> kind & 1 == 1) {
+            if at < *done {
+                continue;
+            }
+            let is_part = |byte: &&u8| PARTS[usize::from(**byte)] >> kind & 1 == 1;
+            let start = at - bytes[*done..at].iter().rev().take_while(is_part).count();
+            let end = at + bytes[at..].iter().take_while(is_part).count();
+            *done = end;
+            // White space opens no run.
+            let blank = bytes[start..end].iter().take_while(|byte| matches!(byte, b' ' | b'\n')).count();
+            if end - start - blank >= RUN_MIN_BYTES * 2 {
+                found.push((kind, start + blank..start + text[start..end].trim_end().len()));
+            }
+        }
     }
     found
 }
@@ -304,7 +329,9 @@ fn is_readable(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::decoded;
+    use proptest::prelude::{ProptestConfig, proptest};
+
+    use super::{PARTS, RUN_MIN_BYTES, SPACED, decoded, runs};
 
     fn check(text: &str, expected: &str) {
         let found = decoded(text);
@@ -337,6 +364,37 @@ mod tests {
             "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ",
         ] {
             assert!(decoded(text).iter().all(|decoded| !decoded.text.contains("gnore")), "{text:?}");
+        }
+    }
+
+    /// The runs, byte after byte.
+    fn slow_runs(text: &str) -> Vec<(usize, std::ops::Range<usize>)> {
+        let mut found = Vec::new();
+        for kind in 0..SPACED.len() {
+            let mut start = None;
+            for (at, byte) in text.bytes().chain(std::iter::once(b'?')).enumerate() {
+                let is_part = PARTS[usize::from(byte)] >> kind & 1 == 1;
+                if is_part && start.is_none() && byte != b' ' && byte != b'\n' {
+                    start = Some(at);
+                } else if !is_part
+                    && let Some(start) = start.take()
+                    && at - start >= RUN_MIN_BYTES * 2
+                {
+                    found.push((kind, start..start + text[start..at].trim_end().len()));
+                }
+            }
+        }
+        found
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn runs_are_found_by_their_blocks(text in "([01 \n]{0,60}|[0-9a-f ]{0,50}|[-./ ]{0,40}|[0-9, ]{0,50}|[a-zé ]{0,9}){0,8}") {
+            let (mut quick, mut slow) = (runs(&text), slow_runs(&text));
+            quick.sort_by_key(|(kind, range)| (range.start, *kind));
+            slow.sort_by_key(|(kind, range)| (range.start, *kind));
+            assert_eq!(quick, slow, "{text:?}");
         }
     }
 }

@@ -2,11 +2,43 @@
 //!
 //! Honest documents quote other languages, so this is no evidence by itself; together with a second person, a request or a question it is.
 
-/// Function words of English that hardly any other language has.
-const ENGLISH: [&str; 30] = [
-    "the", "of", "and", "is", "are", "was", "with", "for", "that", "this", "from", "be", "it", "by", "or", "which",
-    "will", "can", "have", "has", "not", "you", "your", "when", "if", "they", "use", "used", "its", "these",
-];
+/// Whether a word is a function word of English that hardly any other language has.
+fn is_english_word(word: &str) -> bool {
+    matches!(
+        word,
+        "the"
+            | "of"
+            | "and"
+            | "is"
+            | "are"
+            | "was"
+            | "with"
+            | "for"
+            | "that"
+            | "this"
+            | "from"
+            | "be"
+            | "it"
+            | "by"
+            | "or"
+            | "which"
+            | "will"
+            | "can"
+            | "have"
+            | "has"
+            | "not"
+            | "you"
+            | "your"
+            | "when"
+            | "if"
+            | "they"
+            | "use"
+            | "used"
+            | "its"
+            | "these"
+    )
+}
+
 /// Fewer words are too few to tell.
 const WORDS_MIN: usize = 6;
 
@@ -33,7 +65,7 @@ pub(super) fn tongue(folded: &str, accents: usize) -> Tongue {
     let (mut words, mut english) = (0, 0);
     for word in folded.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()) {
         words += 1;
-        english += usize::from(word.len() <= 5 && ENGLISH.contains(&word));
+        english += usize::from(is_english_word(word));
     }
     if words < WORDS_MIN {
         Tongue::Unclear

@@ -8,6 +8,7 @@ mod encoded;
 mod fold;
 mod foreign;
 mod lexicon;
+mod memory;
 pub(crate) mod model;
 mod prelude;
 mod rules;
@@ -15,10 +16,10 @@ mod score;
 mod sentence;
 mod verdict;
 
-use crate::{blocks::code_ranges, draft::Edit, finding::FindingKind, sanitize::code::InCode};
+use crate::{draft::Edit, finding::FindingKind, sanitize::code::InCode};
 
-pub(crate) use self::verdict::Judges;
 use self::verdict::Verdict;
+pub(crate) use self::{memory::Memory, verdict::Judges};
 
 impl Judges<'static> {
     /// The rules and the model that ships.
@@ -27,11 +28,10 @@ impl Judges<'static> {
     }
 }
 
-/// Proposes the removal of sentences that speak to a machine.
-pub(crate) fn detect(text: &str, judges: Judges<'_>) -> Vec<Edit> {
-    let code = InCode::new(code_ranges(text));
-    let sentences = sentence::sentences(text, &code);
-    let verdicts = verdict::judge(text, &sentences, judges);
+/// Proposes the removal of sentences that speak to a machine. The memory is that of the same text in the round before, with its edits followed.
+pub(crate) fn detect(text: &str, code: &InCode, judges: Judges<'_>, memory: &mut Memory) -> Vec<Edit> {
+    let sentences = sentence::sentences(text, code);
+    let verdicts = verdict::judge(text, &sentences, judges, memory);
     let mut edits: Vec<Edit> = Vec::new();
     let mut beside = false;
     for (sentence, verdict) in sentences.iter().zip(&verdicts) {
@@ -61,8 +61,8 @@ pub(crate) fn detect(text: &str, judges: Judges<'_>) -> Vec<Edit> {
 /// Shows a sink what a model sees of a text, and returns the sentences in order.
 #[cfg(any(test, feature = "training"))]
 pub(crate) fn observe(text: &str, sink: &mut impl model::features::Sink) -> Vec<std::ops::Range<usize>> {
-    let sentences = sentence::sentences(text, &InCode::new(code_ranges(text)));
-    verdict::observe(text, &sentences, sink);
+    let sentences = sentence::sentences(text, &InCode::of(text));
+    verdict::observe(text, &sentences, sink, &mut Memory::default());
     sentences.into_iter().map(|sentence| sentence.range).collect()
 }
 
@@ -74,12 +74,12 @@ fn with_space(text: &str, range: std::ops::Range<usize>) -> std::ops::Range<usiz
 
 #[cfg(test)]
 mod tests {
-    use super::{Judges, detect};
+    use super::{InCode, Judges, Memory, detect};
     use crate::draft::{Draft, tidy};
 
     fn check(text: &str, expected: &str) {
         let mut draft = Draft::new(text.to_owned());
-        draft.apply(&tidy(detect(text, Judges::shipped())));
+        draft.apply(&tidy(detect(text, &InCode::of(text), Judges::shipped(), &mut Memory::default())));
         assert_eq!(draft.text(), expected, "{text:?}");
     }
 

@@ -16,6 +16,23 @@ const CLOSERS_MAX: usize = 8;
 /// No word that is shortened with a dot is longer.
 const SHORT_FORM_BYTES: usize = 12;
 
+/// Bytes that a character begins with at which a sentence may end; every one beyond ASCII that begins a character.
+const MAY_END: [bool; 256] = {
+    let mut may_end = [false; 256];
+    let mut first = 0xc0;
+    while first < may_end.len() {
+        may_end[first] = true;
+        first += 1;
+    }
+    let signs = b".!? |";
+    let mut at = 0;
+    while at < signs.len() {
+        may_end[signs[at] as usize] = true;
+        at += 1;
+    }
+    may_end
+};
+
 /// A sentence and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sentence {
@@ -88,16 +105,23 @@ impl Cutter<'_> {
     /// Cuts at the ends of sentences within a line, and returns where the open rest begins.
     fn cut(&mut self, start: usize, at: usize, line: &str, row: bool) -> Option<usize> {
         let mut start = start;
-        for (offset, character) in line.char_indices() {
+        let bytes = line.as_bytes();
+        let mut offset = 0;
+        while let Some(byte) = bytes.get(offset) {
+            if !MAY_END[usize::from(*byte)] {
+                offset += 1;
+                continue;
+            }
+            let character = line[offset..].chars().next().unwrap_or_default();
+            let next = offset + character.len_utf8();
             let end = match character {
-                '.' | '!' | '?' | '…' | '؟' | '।' => {
-                    stop_end(line, offset + character.len_utf8(), character == '.')
-                }
-                '。' | '！' | '？' | '｡' => Some(offset + character.len_utf8()),
-                '|' if row => Some(offset + 1),
+                '.' | '!' | '?' | '…' | '؟' | '।' => stop_end(line, next, character == '.'),
+                '。' | '！' | '？' | '｡' => Some(next),
+                '|' if row => Some(next),
                 ' ' => gap_end(line, offset),
                 _ => None,
             };
+            offset = next;
             if let Some(end) = end.filter(|end| at + end > start) {
                 self.push(start..at + end, false);
                 start = at + end;
@@ -199,10 +223,14 @@ const OPENINGS: [&str; 13] = [
 /// The end of a gap within a line that sets sentences apart: two spaces before a capital, or one before an opening.
 fn gap_end(line: &str, offset: usize) -> Option<usize> {
     let rest = &line[offset + 1..];
-    let next = rest.split(' ').next().unwrap_or_default();
+    // Most words begin with a small letter, and nothing begins with them.
+    if rest.starts_with(|first: char| first.is_ascii() && !first.is_ascii_uppercase() && first != '<') {
+        return None;
+    }
+    let next = || rest.split(' ').next().unwrap_or_default();
     // A word that mixes scripts is a word in disguise, and no beginning of another language.
     if rest.starts_with(is_other_script)
-        && !next.contains(|letter: char| letter.is_ascii_alphabetic())
+        && !next().contains(|letter: char| letter.is_ascii_alphabetic())
         && line[..offset].ends_with(|last: char| last.is_ascii())
         && line[..offset].contains(' ')
     {
@@ -242,10 +270,10 @@ fn is_short_form(before: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::sentences;
-    use crate::{blocks::code_ranges, sanitize::code::InCode};
+    use crate::sanitize::code::InCode;
 
     fn check(text: &str, expected: &[&str]) {
-        let found = sentences(text, &InCode::new(code_ranges(text)));
+        let found = sentences(text, &InCode::of(text));
         let found: Vec<&str> = found.into_iter().map(|sentence| &text[sentence.range]).collect();
         assert_eq!(found, expected, "{text:?}");
     }

@@ -7,6 +7,7 @@ use crate::sanitize::instruction::{
     disguise, encoded,
     fold::fold_into,
     foreign::{Tongue, is_english, tongue},
+    memory::{Memory, Seen},
     model::{
         Margins, Model,
         context::{self, Glance},
@@ -40,7 +41,7 @@ pub(super) enum Verdict {
 }
 
 /// What is known of a sentence.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Look {
     score: Score,
     union: Classes,
@@ -73,15 +74,15 @@ pub(crate) struct Judges<'a> {
     pub(crate) model: Option<&'a Model>,
 }
 
-/// Judges every sentence of a text.
-pub(super) fn judge(text: &str, sentences: &[Sentence], judges: Judges<'_>) -> Vec<Verdict> {
+/// Judges every sentence of a text, by the same judges as when it was remembered.
+pub(super) fn judge(text: &str, sentences: &[Sentence], judges: Judges<'_>, memory: &mut Memory) -> Vec<Verdict> {
     let (mut looks, margins) = match judges.model {
         Some(model) => {
             let mut margins = Margins::new(model);
-            let looks = observe(text, sentences, &mut margins);
+            let looks = observe(text, sentences, &mut margins, memory);
             (looks, margins.finish())
         }
-        None => (observe(text, sentences, &mut ()), Vec::new()),
+        None => (observe(text, sentences, &mut (), memory), Vec::new()),
     };
     if let Some(model) = judges.model {
         for (look, margin) in looks.iter_mut().zip(margins) {
@@ -103,39 +104,43 @@ pub(super) fn judge(text: &str, sentences: &[Sentence], judges: Judges<'_>) -> V
     verdicts
 }
 
-/// Shows a sink everything that a model sees of a text, and returns what the rules see.
-pub(super) fn observe(text: &str, sentences: &[Sentence], sink: &mut impl Sink) -> Vec<Look> {
-    let mut words = Words::default();
-    let mut looks = look(text, sentences, sink, &mut words);
-    add_foreign(text, sentences, &mut looks);
-    if !words.ends.is_empty() {
-        let mut start = 0;
-        let glance = |(((look, sentence), end), english): (((&Look, &Sentence), &u32), &u32)| Glance {
-            points: look.score.points,
-            begins: look.begins,
-            speaks: look.union & (YOU | YOUR) != 0,
-            about: look.score.about,
-            foreign: look.foreign,
-            in_code: sentence.in_code,
-            asks: text[sentence.range.clone()].ends_with(['?', '？', '؟']),
-            paragraph: sentence.paragraph,
-            english: *english,
-            words: (std::mem::replace(&mut start, *end), *end),
-        };
-        let glances: Vec<Glance> =
-            looks.iter().zip(sentences).zip(&words.ends).zip(&words.english).map(glance).collect();
-        context::add(&glances, &words.hashes, sink);
+/// Shows a sink everything that a model sees of a text, and returns what the rules see. What is remembered of a sentence is shown as a sum.
+pub(super) fn observe<S: Sink>(text: &str, sentences: &[Sentence], sink: &mut S, memory: &mut Memory) -> Vec<Look> {
+    let known = memory.known(sentences);
+    let mut hashes = Vec::new();
+    let mut now = look(text, sentences, sink, memory, &known, &mut hashes);
+    let mut looks: Vec<Look> = now.iter().map(|seen| seen.look).collect();
+    add_foreign(text, sentences, &mut now, &mut looks);
+    if S::SEES {
+        let mut last = None;
+        for ((seen, look), sentence) in now.iter_mut().zip(&looks).zip(sentences) {
+            seen.goes_on = last.replace(sentence.paragraph) == Some(sentence.paragraph);
+            seen.glance = Glance {
+                points: look.score.points,
+                begins: look.begins,
+                speaks: look.union & (YOU | YOUR) != 0,
+                about: look.score.about,
+                foreign: look.foreign,
+                in_code: sentence.in_code,
+                asks: text[sentence.range.clone()].ends_with(['?', '？', '؟']),
+                paragraph: sentence.paragraph,
+                english: seen.english,
+                words: (place(seen.words.start), place(seen.words.end)),
+            };
+        }
+        let contexts = memory.contexts(&known, &now);
+        let glances: Vec<Glance> = now.iter().map(|seen| seen.glance).collect();
+        context::add(&glances, &hashes, &contexts, sink);
+        for (index, seen) in now.iter_mut().enumerate() {
+            seen.context = sink.margin(index) - seen.margin;
+        }
     }
+    memory.replace(now, hashes);
     looks
 }
 
-/// The hashes of the words of a text, and where each sentence's end.
-#[derive(Default)]
-struct Words {
-    hashes: Vec<u32>,
-    ends: Vec<u32>,
-    /// How many of each sentence's words only English has.
-    english: Vec<u32>,
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 fn verdict(look: &Look, by_rule: bool) -> Verdict {
@@ -158,7 +163,9 @@ fn is_seed(look: &Look, sentence: &Sentence, needed: u16) -> bool {
 /// Whether a decoded text has an instruction in it.
 fn instructs(decoded: &str) -> bool {
     let sentences = super::sentence::sentences(decoded, &crate::sanitize::code::InCode::new(Vec::new()));
-    look(decoded, &sentences, &mut (), &mut Words::default()).iter().any(|look| look.score.points >= NEEDED - 2)
+    let (memory, known) = (Memory::default(), vec![None; sentences.len()]);
+    let seen = look(decoded, &sentences, &mut (), &memory, &known, &mut Vec::new());
+    seen.iter().any(|seen| seen.look.score.points >= NEEDED - 2)
 }
 
 /// Marks what an encoded instruction stands in, and the sentence before it that has it decoded.
@@ -176,37 +183,72 @@ fn mark(sentences: &[Sentence], run: &Range<usize>, looks: &[Look], verdicts: &m
     }
 }
 
-fn look<S: Sink>(text: &str, sentences: &[Sentence], sink: &mut S, words: &mut Words) -> Vec<Look> {
+/// Looks at every sentence by itself, but for those that are remembered.
+fn look<S: Sink>(
+    text: &str,
+    sentences: &[Sentence],
+    sink: &mut S,
+    memory: &Memory,
+    known: &[Option<usize>],
+    hashes: &mut Vec<u32>,
+) -> Vec<Seen> {
     let mut folded = String::new();
     let mut cues: Vec<Cue> = Vec::new();
-    let look = |sentence: &Sentence| {
-        let own = &text[sentence.range.clone()];
+    let mut now: Vec<Seen> = Vec::with_capacity(sentences.len());
+    for (number, (sentence, known)) in sentences.iter().zip(known).enumerate() {
+        let start = hashes.len();
+        let (range, in_code) = (sentence.range.clone(), sentence.in_code);
+        if let Some(seen) = known.map(|known| &memory.seen[known]) {
+            hashes.extend_from_slice(&memory.hashes[seen.words.clone()]);
+            sink.recall(seen.margin);
+            now.push(Seen { range, number, words: start..hashes.len(), ..seen.clone() });
+            continue;
+        }
+        let own = &text[range.clone()];
         fold_into(own, &mut folded);
         let mut look = look_at(own, &folded, &mut cues);
+        let mut english = 0;
         if S::SEES {
-            let before = words.hashes.len();
-            words.english.push(features::grams(&folded, sink, &mut words.hashes));
+            english = features::grams(&folded, sink, hashes);
             features::cues(&cues, look.union, &look.score, sink);
-            let count = words.hashes.len() - before;
-            look.says_enough =
-                features::shape(own, count, sentence.in_code, sink) && features::is_a_sentence(own, count);
-            words.ends.push(u32::try_from(words.hashes.len()).unwrap_or(u32::MAX));
+            let count = hashes.len() - start;
+            look.says_enough = features::shape(own, count, in_code, sink) && features::is_a_sentence(own, count);
             sink.end_sentence();
         }
         if look.score.points < NEEDED {
-            for reading in disguise::readings(own, &folded, look.union & DISGUISED != 0) {
-                let meant = look_at(own, &reading, &mut cues);
-                if meant.score.points >= NEEDED - 1 && meant.score.points > look.score.points {
-                    look = Look { disguised: true, says_enough: look.says_enough, ..meant };
-                }
-            }
-            if look.disguised {
-                look.score.points = look.score.points.max(NEEDED * 2);
-            }
+            read_on(own, &folded, &mut look, &mut cues);
         }
-        look
-    };
-    sentences.iter().map(look).collect()
+        let margin = sink.margin(number);
+        let words = start..hashes.len();
+        let glance = Glance::default();
+        now.push(Seen {
+            range,
+            in_code,
+            number,
+            look,
+            margin,
+            context: 0,
+            words,
+            english,
+            tongue: None,
+            glance,
+            goes_on: false,
+        });
+    }
+    now
+}
+
+/// Looks at what a sentence may have been meant to say.
+fn read_on(own: &str, folded: &str, look: &mut Look, cues: &mut Vec<Cue>) {
+    for reading in disguise::readings(own, folded, look.union & DISGUISED != 0) {
+        let meant = look_at(own, &reading, cues);
+        if meant.score.points >= NEEDED - 1 && meant.score.points > look.score.points {
+            *look = Look { disguised: true, says_enough: look.says_enough, ..meant };
+        }
+    }
+    if look.disguised {
+        look.score.points = look.score.points.max(NEEDED * 2);
+    }
 }
 
 fn look_at(own: &str, folded: &str, cues: &mut Vec<Cue>) -> Look {
@@ -230,7 +272,7 @@ fn look_at(own: &str, folded: &str, cues: &mut Vec<Cue>) -> Look {
 }
 
 /// Gives points to sentences in another language than their document that may be requests.
-fn add_foreign(text: &str, sentences: &[Sentence], looks: &mut [Look]) {
+fn add_foreign(text: &str, sentences: &[Sentence], now: &mut [Seen], looks: &mut [Look]) {
     const REQUESTS: [Classes; 8] =
         [YOU | YOUR, ASK | VERB, WHAT, SECRET, REPLY | REVEAL | PRINT, IGNORE, PRETEND, USER];
     let requests = |look: &Look| REQUESTS.iter().filter(|classes| look.union & **classes != 0).count();
@@ -239,22 +281,23 @@ fn add_foreign(text: &str, sentences: &[Sentence], looks: &mut [Look]) {
         return;
     }
     let mut folded = String::new();
-    let tongues: Vec<Tongue> = sentences
-        .iter()
-        .zip(looks.iter())
-        .map(|(sentence, look)| {
-            fold_into(&text[sentence.range.clone()], &mut folded);
-            tongue(&folded, look.accents)
+    let tongues: Vec<(Tongue, usize)> = now
+        .iter_mut()
+        .map(|seen| {
+            *seen.tongue.get_or_insert_with(|| {
+                let own = &text[seen.range.clone()];
+                fold_into(own, &mut folded);
+                let letters = own.chars().filter(|character| character.is_alphabetic()).count();
+                (tongue(&folded, seen.look.accents), letters)
+            })
         })
         .collect();
-    let prose = tongues.iter().zip(sentences).map(|(tongue, sentence)| {
-        let letters = text[sentence.range.clone()].chars().filter(|character| character.is_alphabetic()).count();
-        (*tongue, letters, sentence.in_code)
-    });
+    let prose =
+        tongues.iter().zip(sentences).map(|((tongue, letters), sentence)| (*tongue, *letters, sentence.in_code));
     if !is_english(prose) {
         return;
     }
-    for (look, tongue) in looks.iter_mut().zip(tongues) {
+    for (look, (tongue, _)) in looks.iter_mut().zip(tongues) {
         look.foreign = matches!(tongue, Tongue::Latin | Tongue::Script);
         if look.foreign && may_ask(look) {
             let signs = u16::try_from(requests(look)).unwrap_or(u16::MAX);

@@ -11,7 +11,7 @@ use std::{collections::HashSet, ops::Range, sync::LazyLock};
 use regex::Regex;
 
 use self::address::{is_local, is_plain};
-use crate::{blocks::code_ranges, draft::Edit, finding::FindingKind, sanitize::code::InCode};
+use crate::{draft::Edit, finding::FindingKind, sanitize::code::InCode};
 
 /// `](` and the address of an inline link or image: in angle brackets or bare, with an optional title.
 static DESTINATION: LazyLock<Regex> = LazyLock::new(|| {
@@ -38,16 +38,16 @@ fn compile(pattern: &str) -> Regex {
 }
 
 /// Proposes the removal of what loads or sends.
-pub(crate) fn detect(text: &str) -> Vec<Edit> {
+pub(crate) fn detect(text: &str, code: &InCode) -> Vec<Edit> {
     let mut edits = Vec::new();
-    if !text.contains(['[', '<']) {
-        return edits;
+    if text.contains('[') {
+        inline(text, code, &mut edits);
+        references(text, code, &mut edits);
     }
-    let code = InCode::new(code_ranges(text));
-    inline(text, &code, &mut edits);
-    references(text, &code, &mut edits);
-    autolinks(text, &code, &mut edits);
-    tags::detect(text, &code, &mut edits);
+    if text.contains('<') {
+        autolinks(text, code, &mut edits);
+        tags::detect(text, code, &mut edits);
+    }
     edits
 }
 
@@ -146,12 +146,12 @@ fn autolinks(text: &str, code: &InCode, edits: &mut Vec<Edit>) {
 
 #[cfg(test)]
 mod tests {
-    use super::detect;
+    use super::{InCode, detect};
     use crate::draft::{Draft, tidy};
 
     fn check(text: &str, expected: &str) {
         let mut draft = Draft::new(text.to_owned());
-        draft.apply(&tidy(detect(text)));
+        draft.apply(&tidy(detect(text, &InCode::of(text))));
         assert_eq!(draft.text(), expected, "{text:?}");
     }
 
@@ -216,7 +216,7 @@ mod tests {
             "<img \"".repeat(50_000),
             "[a](".repeat(50_000),
         ] {
-            detect(&text);
+            detect(&text, &InCode::of(&text));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use super::features::{CONTEXT, CONTEXTS, Sink};
 
 /// So many sentences before and after are the surroundings.
-const WINDOW: usize = 10;
+pub(crate) const WINDOW: usize = 10;
 /// Buckets of the words in the window.
 const BUCKETS: usize = 4096;
 
@@ -33,19 +33,15 @@ pub(crate) struct Glance {
     pub(crate) words: (u32, u32),
 }
 
-/// Adds the features of the context to every sentence.
-pub(crate) fn add(glances: &[Glance], words: &[u32], sink: &mut impl Sink) {
+/// Adds the features of the context to every sentence, or the sum of them where it is known.
+pub(crate) fn add(glances: &[Glance], words: &[u32], known: &[Option<i32>], sink: &mut impl Sink) {
     let mut window = Window::new(words);
-    for next in glances.iter().take(WINDOW) {
-        window.enter(next);
-    }
     for (index, glance) in glances.iter().enumerate() {
-        if let Some(next) = glances.get(index + WINDOW) {
-            window.enter(next);
+        if let Some(sum) = known.get(index).copied().flatten() {
+            sink.recall_context(index, sum);
+            continue;
         }
-        while window.first + WINDOW < index {
-            window.leave();
-        }
+        window.move_to(index, glances);
         sentence(index, glance, glances, &window, sink);
     }
 }
@@ -55,8 +51,9 @@ struct Window<'a> {
     words: &'a [u32],
     counts: Vec<u16>,
     inside: VecDeque<Glance>,
-    /// The number of the first sentence inside.
+    /// The number of the first sentence inside, and of the first behind it.
     first: usize,
+    end: usize,
     begins: usize,
     about: usize,
     points: usize,
@@ -72,6 +69,7 @@ impl<'a> Window<'a> {
             counts: vec![0; BUCKETS],
             inside: VecDeque::new(),
             first: 0,
+            end: 0,
             begins: 0,
             about: 0,
             points: 0,
@@ -85,7 +83,22 @@ impl<'a> Window<'a> {
         self.words.get(glance.words.0 as usize..glance.words.1 as usize).unwrap_or_default()
     }
 
+    /// Moves forward to the surroundings of a sentence.
+    fn move_to(&mut self, index: usize, glances: &[Glance]) {
+        let first = index.saturating_sub(WINDOW);
+        while self.first < first.min(self.end) {
+            self.leave();
+        }
+        if self.end < first {
+            (self.first, self.end) = (first, first);
+        }
+        for next in &glances[self.end..glances.len().min(index + WINDOW + 1)] {
+            self.enter(next);
+        }
+    }
+
     fn enter(&mut self, glance: &Glance) {
+        self.end += 1;
         for word in self.own(glance) {
             self.counts[*word as usize % BUCKETS] += 1;
         }
@@ -120,8 +133,9 @@ impl<'a> Window<'a> {
         let mut shared = 0;
         for word in long {
             count += 1;
-            let here = own.iter().filter(|other| *other == word).count();
-            shared += usize::from(usize::from(self.counts[*word as usize % BUCKETS]) > here);
+            // Most words of a text stand nowhere else near, which needs no counting.
+            let all = usize::from(self.counts[*word as usize % BUCKETS]);
+            shared += usize::from(all > 1 && all > own.iter().filter(|other| *other == word).count());
         }
         (shared, count)
     }
@@ -213,7 +227,7 @@ mod tests {
         let glances: Vec<Glance> = (0..count).map(glance).collect();
         let words: Vec<u32> = (0..count * 3).map(|word| word % 7 + 1).collect();
         let mut seen = Seen::default();
-        add(&glances, &words, &mut seen);
+        add(&glances, &words, &[], &mut seen);
         seen.0
     }
 

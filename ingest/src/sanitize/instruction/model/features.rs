@@ -23,6 +23,14 @@ pub(crate) trait Sink {
     fn end_sentence(&mut self);
     /// A named feature of an earlier sentence.
     fn context(&mut self, sentence: usize, feature: usize);
+    /// The sum of a sentence so far, of a sink that sums.
+    fn margin(&self, _sentence: usize) -> i32 {
+        0
+    }
+    /// The next sentence is one whose sum is known.
+    fn recall(&mut self, _margin: i32) {}
+    /// What the surroundings of an earlier sentence add is known.
+    fn recall_context(&mut self, _sentence: usize, _sum: i32) {}
 }
 
 /// Where only the rules judge.
@@ -196,7 +204,8 @@ pub(in crate::sanitize::instruction) fn shape(own: &str, words: usize, in_code: 
     let is_other_script = count(|byte| *byte >= 0xc8) >= 8;
     let says_enough = letters >= 14 && letters * 2 >= bytes.len() && words >= 4 || is_other_script;
     let signs = count(|byte| matches!(byte, b'{' | b'}' | b'(' | b')' | b'=' | b';' | b'<' | b'>' | b'/' | b'\\'));
-    let quotes = count(|byte| matches!(byte, b'"' | b'`')) + usize::from(own.contains(['“', '”', '«', '「']));
+    let quotes =
+        count(|byte| matches!(byte, b'"' | b'`')) + usize::from(!own.is_ascii() && own.contains(['“', '”', '«', '「']));
     let mut shape = |feature: usize, holds: bool| {
         if holds {
             sink.named(SHAPE + feature);
@@ -243,6 +252,9 @@ pub(in crate::sanitize::instruction) fn shape(own: &str, words: usize, in_code: 
 
 /// Whether a sentence has enough words for the model's verdict; a few words of another script in a text are a name or a quotation.
 pub(in crate::sanitize::instruction) fn is_a_sentence(own: &str, words: usize) -> bool {
+    if own.is_ascii() {
+        return words >= 4 && own.bytes().filter(u8::is_ascii_alphabetic).count() >= 14;
+    }
     // By the first bytes of letters: Latin; Greek, Cyrillic, Hebrew and Arabic; Indic and Thai; Chinese, Japanese and Korean.
     let (mut latin, mut spaced, mut indic, mut dense) = (0, 0, 0, 0);
     for byte in own.bytes() {

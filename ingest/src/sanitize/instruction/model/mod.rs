@@ -82,15 +82,21 @@ impl Model {
         bytes
     }
 
-    fn gram(&self, hash: u32) -> i32 {
-        let at = HEADER_BYTES + (hash as usize & (GRAMS - 1));
-        i8::from_le_bytes([self.bytes[at]]).into()
+    fn grams(&self) -> &[u8] {
+        &self.bytes[HEADER_BYTES..HEADER_BYTES + GRAMS]
     }
+}
+
+/// The weight of an n-gram in the table.
+fn gram(grams: &[u8], hash: u32) -> i32 {
+    i8::from_le_bytes([grams[hash as usize & (GRAMS - 1)]]).into()
 }
 
 /// Sums weights up to the margins of sentences.
 pub(crate) struct Margins<'a> {
-    model: &'a Model,
+    grams: &'a [u8],
+    named: &'a [i16],
+    bias: i32,
     sums: Vec<i32>,
     gram_sum: i32,
     gram_count: u32,
@@ -98,8 +104,9 @@ pub(crate) struct Margins<'a> {
 }
 
 impl<'a> Margins<'a> {
-    pub(crate) const fn new(model: &'a Model) -> Self {
-        Self { model, sums: Vec::new(), gram_sum: 0, gram_count: 0, named_sum: 0 }
+    pub(crate) fn new(model: &'a Model) -> Self {
+        let (grams, named, bias) = (model.grams(), model.named.as_slice(), model.bias);
+        Self { grams, named, bias, sums: Vec::new(), gram_sum: 0, gram_count: 0, named_sum: 0 }
     }
 
     /// The margins of the sentences, in order.
@@ -111,13 +118,13 @@ impl<'a> Margins<'a> {
 impl Sink for Margins<'_> {
     #[inline]
     fn gram(&mut self, hash: u32) {
-        self.gram_sum = self.gram_sum.saturating_add(self.model.gram(hash));
+        self.gram_sum = self.gram_sum.saturating_add(gram(self.grams, hash));
         self.gram_count += 1;
     }
 
     #[inline]
     fn named(&mut self, feature: usize) {
-        self.named_sum += i32::from(self.model.named.get(feature).copied().unwrap_or_default());
+        self.named_sum += i32::from(self.named.get(feature).copied().unwrap_or_default());
     }
 
     fn end_sentence(&mut self) {
@@ -125,13 +132,27 @@ impl Sink for Margins<'_> {
         let scaled = i64::from(self.gram_sum) * i64::from(ONE / GRAM_ONE) * 256;
         let grams = scaled / i64::from(root_256(self.gram_count.max(1)));
         let grams = i32::try_from(grams).unwrap_or(if grams < 0 { i32::MIN } else { i32::MAX });
-        self.sums.push(self.model.bias.saturating_add(grams).saturating_add(self.named_sum));
+        self.sums.push(self.bias.saturating_add(grams).saturating_add(self.named_sum));
         (self.gram_sum, self.gram_count, self.named_sum) = (0, 0, 0);
     }
 
     fn context(&mut self, sentence: usize, feature: usize) {
         if let Some(sum) = self.sums.get_mut(sentence) {
-            *sum += i32::from(self.model.named.get(feature).copied().unwrap_or_default());
+            *sum += i32::from(self.named.get(feature).copied().unwrap_or_default());
+        }
+    }
+
+    fn margin(&self, sentence: usize) -> i32 {
+        self.sums.get(sentence).copied().unwrap_or_default()
+    }
+
+    fn recall(&mut self, margin: i32) {
+        self.sums.push(margin);
+    }
+
+    fn recall_context(&mut self, sentence: usize, sum: i32) {
+        if let Some(own) = self.sums.get_mut(sentence) {
+            *own += sum;
         }
     }
 }
@@ -145,7 +166,7 @@ fn root_256(count: u32) -> i32 {
 mod tests {
     use std::borrow::Cow;
 
-    use super::{FEATURES, GRAMS, Lines, Model, SHIPPED, root_256};
+    use super::{FEATURES, GRAMS, Lines, Model, SHIPPED, gram, root_256};
 
     #[test]
     fn a_model_survives_its_file() {
@@ -156,7 +177,7 @@ mod tests {
         named[3] = i16::MIN;
         let bytes = Model::write(&grams, &named, -1234, lines);
         let model = Model::read(Cow::Owned(bytes.clone())).expect("it was just written");
-        assert_eq!((model.bias, model.lines, model.gram(7), model.named[3]), (-1234, lines, -128, i16::MIN));
+        assert_eq!((model.bias, model.lines, gram(model.grams(), 7), model.named[3]), (-1234, lines, -128, i16::MIN));
         assert!(Model::read(Cow::Owned(bytes[1..].to_vec())).is_none());
     }
 
