@@ -68,6 +68,10 @@ pub(super) struct Groups {
     sealers: HashMap<TenantId, Sealer>,
     /// Whether the log of the database may hold what was deleted; at the start, what was deleted before a crash.
     deleted: bool,
+    /// Whether anything was written since the house was last kept.
+    written: bool,
+    /// Whether the log of the database may hold anything.
+    logged: bool,
 }
 
 impl Groups {
@@ -79,7 +83,18 @@ impl Groups {
         entropy: Arc<Entropy>,
         embedder: String,
     ) -> Self {
-        Self { writer, audit, derived, clock, entropy, embedder, sealers: HashMap::new(), deleted: true }
+        Self {
+            writer,
+            audit,
+            derived,
+            clock,
+            entropy,
+            embedder,
+            sealers: HashMap::new(),
+            deleted: true,
+            written: false,
+            logged: false,
+        }
     }
 
     /// Gives the connection back.
@@ -119,7 +134,7 @@ impl Groups {
         self.publish(requests, applied, receipts)
     }
 
-    /// Writes down when keys were used, and takes out of the log what is deleted; whether all is done.
+    /// Writes down when keys were used, and empties the log of the database where something was deleted, or once writing has paused; whether all is done that must be.
     pub(super) async fn keep_house(&mut self) -> Result<bool, GroupError> {
         let uses = self.derived.keyring.uses().take_unwritten();
         if !uses.is_empty()
@@ -133,12 +148,15 @@ impl Groups {
             };
             return Err(self.give_up(reason).await);
         }
-        if self.deleted {
+        let is_pause = !std::mem::take(&mut self.written);
+        self.logged |= !is_pause;
+        if self.deleted || (self.logged && is_pause) {
             let emptied = self.writer.checkpoint().await;
             if let Err(error) = &emptied {
                 tracing::warn!(error = error as &dyn std::error::Error, "the log of the database is not emptied");
             }
-            self.deleted = !emptied.unwrap_or(false);
+            self.logged = !emptied.unwrap_or(false);
+            self.deleted &= self.logged;
         }
         Ok(!self.deleted)
     }
@@ -222,6 +240,7 @@ impl Groups {
         for (request, applied) in requests.iter().zip(applied) {
             answers.push(applied.map(|applied| {
                 self.deleted |= applied.outcome == super::Outcome::Changed;
+                self.written = true;
                 let receipt = receipts.next().expect("there is a receipt for each write that was made");
                 let revision = self.seal(request.write.tenant(), applied.revision);
                 effects.push((applied.effect, applied.revision));

@@ -2,9 +2,13 @@
 //!
 //! It is kept so that a reviewer can see what was held back, and so that a newer sanitiser can judge it anew. It is never indexed, and nobody without the scope `review` is given any of it.
 
-use std::{collections::BTreeMap, fmt};
+use std::{cell::RefCell, collections::BTreeMap, fmt};
 
-use miniz_oxide::{deflate::compress_to_vec, inflate::decompress_to_vec_with_limit};
+use miniz_oxide::{
+    DataFormat,
+    deflate::core::{CompressionStrategy, CompressorOxide, TDEFLFlush, TDEFLStatus, compress},
+    inflate::decompress_to_vec_with_limit,
+};
 use ringfence_indexes::{CollectionId, DocumentId, Vector};
 use ringfence_ingest::{Content, UntrustedText};
 use serde::{Deserialize, Serialize};
@@ -15,8 +19,10 @@ use crate::seal::Vault;
 
 /// Fast rather than small: on prose the best level saves a sixth more and takes several times as long.
 const LEVEL: u8 = 2;
-/// What is shorter than this is not worth compressing: setting the compressor up costs more than such a text.
-const COMPRESS_BYTES_MIN: usize = 512;
+/// What is shorter than this is not worth compressing.
+const COMPRESS_BYTES_MIN: usize = 128;
+/// The largest window that the format knows.
+const WINDOW_BITS: u8 = 15;
 const STORED: u8 = 0;
 const DEFLATED: u8 = 1;
 
@@ -195,14 +201,32 @@ fn packed(plain: Vec<u8>) -> Vec<u8> {
     if plain.len() >= COMPRESS_BYTES_MIN
         && let Ok(length) = u32::try_from(plain.len())
     {
-        let deflated = compress_to_vec(&plain, LEVEL);
-        if deflated.len() + size_of::<u32>() < plain.len() {
-            return [&[DEFLATED][..], &length.to_le_bytes(), &deflated].concat();
+        let mut packed = vec![0; plain.len()];
+        packed[0] = DEFLATED;
+        packed[1..5].copy_from_slice(&length.to_le_bytes());
+        if let Some(deflated) = deflate(&plain, &mut packed[5..]) {
+            packed.truncate(5 + deflated);
+            return packed;
         }
     }
     let mut stored = plain;
     stored.insert(0, STORED);
     stored
+}
+
+/// Compresses into the room there is and gives the length; nothing where that is too little.
+///
+/// The compressor is kept from one text to the next: to set one up costs more than to compress a passage.
+fn deflate(plain: &[u8], room: &mut [u8]) -> Option<usize> {
+    thread_local! {
+        static COMPRESSOR: RefCell<CompressorOxide> =
+            RefCell::new(CompressorOxide::with_params(DataFormat::Raw, LEVEL, CompressionStrategy::Default, WINDOW_BITS));
+    }
+    COMPRESSOR.with_borrow_mut(|compressor| {
+        compressor.reset();
+        let (status, read, written) = compress(compressor, plain, room, TDEFLFlush::Finish);
+        (status == TDEFLStatus::Done && read == plain.len()).then_some(written)
+    })
 }
 
 fn unpacked(packed: &[u8]) -> Option<Vec<u8>> {
