@@ -137,7 +137,7 @@ impl Task {
         let mut members = Vec::new();
         for (segment, live) in (0_u32..).zip(&self.segments) {
             let vectors = &live.segment.vectors;
-            for row in vectors.rounded.iter().map(|rounded| rounded.row) {
+            for row in vectors.rows.iter().copied() {
                 // One that cannot be read is left out: its tenant will be read anew as soon as a search meets it.
                 if live.is_live(row as usize)
                     && let Ok(Some(vector)) = live.segment.vector(row as usize)

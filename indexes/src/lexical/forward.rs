@@ -80,17 +80,12 @@ impl Forward {
     pub(crate) fn count(&self, row: usize, word: Word<'_>) -> Option<u32> {
         let entries = self.entries(row);
         let hashes = &self.hashes[entries.clone()];
-        // Hashes are spread evenly, so the search begins where this one should be.
-        let guess = (u64::from(word.hash) * hashes.len() as u64) >> 32;
-        let mut index = usize::try_from(guess).expect("a place in the list");
-        while index > 0 && hashes[index - 1] >= word.hash {
-            index -= 1;
+        // Compared all, without a branch for each: most rows do not have the word, and a search that guesses costs more than some whole registers.
+        let alike: u32 = hashes.iter().map(|hash| u32::from(*hash == word.hash)).sum();
+        if alike == 0 {
+            return None;
         }
-        while index < hashes.len() && hashes[index] < word.hash {
-            index += 1;
-        }
-        let alike = hashes[index..].iter().take_while(|hash| **hash == word.hash).count();
-        let mut alike = (index..index + alike).map(|index| entries.start + index);
+        let mut alike = entries.zip(hashes).filter(|(_, hash)| **hash == word.hash).map(|(entry, _)| entry);
         alike.find(|entry| self.term(*entry) == word.term).map(|entry| self.counts[entry])
     }
 

@@ -13,13 +13,16 @@ use crate::{
     segment::LiveSegment,
     vector::{
         Vector,
-        kernel::{GROUP, Kernel},
-        quantize::{QueryCodes, ROUNDING},
+        kernel::{Estimates, GROUP, Kernel},
+        quantize::QueryCodes,
     },
 };
 
 /// Rows whose products are made before their bounds are looked at: they stay in the nearest cache.
 const BLOCK_ROWS: usize = 256;
+
+/// Rows whose upper bounds are compared at once.
+const GROUP_ROWS: usize = 16;
 
 /// Segments that are touched before they are scanned.
 const BATCH_SEGMENTS: usize = 64;
@@ -32,7 +35,7 @@ fn touch(segments: &[&LiveSegment]) {
     let line = |live: &&LiveSegment| {
         let vectors = &live.segment.vectors;
         let codes = vectors.codes.iter().step_by(2 * LINE).take(4).fold(0, |sum: i8, code| sum ^ code);
-        u32::from(codes.unsigned_abs()) ^ vectors.rounded.first().map_or(0, |rounded| rounded.row)
+        u32::from(codes.unsigned_abs()) ^ vectors.rows.first().copied().unwrap_or_default()
     };
     std::hint::black_box(alone.map(line).fold(0, |sum, line| sum ^ line));
 }
@@ -61,12 +64,12 @@ pub(crate) fn search(
 ) -> Result<Vec<Neighbour>, EngineError> {
     let scan = Scan { kernel: Kernel::detect(), query: QueryCodes::new(query) };
     let mut open = Open::new(count);
-    let mut products = Vec::with_capacity(BLOCK_ROWS);
+    let mut room = Room { products: Vec::with_capacity(BLOCK_ROWS), uppers: Vec::with_capacity(BLOCK_ROWS) };
     for (start, batch) in (0..).step_by(BATCH_SEGMENTS).zip(segments.chunks(BATCH_SEGMENTS)) {
         touch(batch);
         for (index, live) in (start..).zip(batch) {
             if live.segment.vectors.dimensions == query.dimensions() && takes_part(index) {
-                scan.segment(index, live, &passes, &mut products, &mut open);
+                scan.segment(index, live, &passes, &mut room, &mut open);
             }
         }
     }
@@ -131,7 +134,7 @@ impl Scan {
         index: usize,
         live: &LiveSegment,
         passes: &impl Fn(usize, usize) -> bool,
-        products: &mut Vec<i32>,
+        Room { products, uppers }: &mut Room,
         open: &mut Open,
     ) {
         let vectors = &live.segment.vectors;
@@ -142,21 +145,30 @@ impl Scan {
         });
         for block in blocks {
             self.kernel.dot(&vectors.codes[block.start * stride..block.end * stride], &self.query.codes, products);
-            let rounded = &vectors.rounded[block];
-            for (product, rounded) in products.iter().zip(rounded) {
-                #[expect(clippy::cast_precision_loss, reason = "the rounding is within the margin kept")]
-                let estimate = *product as f32 * (rounded.scale * self.query.scale);
-                let margin = rounded.residual + self.query.residual * (1.0 + rounded.residual) + ROUNDING;
-                if estimate + margin < open.floor {
+            let (scales, residuals) = (&vectors.scales[block.clone()], &vectors.residuals[block.clone()]);
+            let (scale, residual) = (self.query.scale, self.query.residual);
+            self.kernel.uppers(Estimates { products, scales, residuals, scale, residual }, uppers);
+            for (start, uppers) in (0..).step_by(GROUP_ROWS).zip(uppers.chunks(GROUP_ROWS)) {
+                // Most groups have none, which whole registers tell.
+                if !uppers.iter().fold(false, |any, upper| any | (*upper >= open.floor)) {
                     continue;
                 }
-                let row = rounded.row as usize;
-                if live.is_live(row) && passes(index, row) {
-                    open.push(index, row, estimate - margin, estimate + margin);
+                for (place, upper) in (start..).zip(uppers) {
+                    let row = vectors.rows[block.start + place] as usize;
+                    if *upper >= open.floor && live.is_live(row) && passes(index, row) {
+                        let estimates = Estimates { products, scales, residuals, scale, residual };
+                        open.push(index, row, estimates.lower(place), *upper);
+                    }
                 }
             }
         }
     }
+}
+
+/// Room for a block.
+struct Room {
+    products: Vec<i32>,
+    uppers: Vec<f32>,
 }
 
 /// The rows that may be among the best `count`, as far as the scan has come.

@@ -5,7 +5,7 @@
 
 use pulp::NullaryFnOnce;
 
-use crate::vector::quantize::Exact;
+use crate::vector::quantize::{Exact, ROUNDING};
 #[cfg(target_arch = "x86_64")]
 use pulp::{cast, x86::V3};
 #[cfg(target_arch = "x86_64")]
@@ -47,6 +47,15 @@ impl Kernel {
                 simd.vectorize(Avx2Dot { simd, codes, query, out });
             }
             Self::Portable(arch) => arch.dispatch(PortableDot { codes, query, out }),
+        }
+    }
+
+    /// The upper bounds of rows.
+    pub(crate) fn uppers(self, estimates: Estimates<'_>, out: &mut Vec<f32>) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(simd) => simd.vectorize(Uppers { estimates, out }),
+            Self::Portable(arch) => arch.dispatch(Uppers { estimates, out }),
         }
     }
 
@@ -122,6 +131,52 @@ impl NullaryFnOnce for PortableDot<'_> {
                 .chunks_exact(self.query.len())
                 .map(|row| -> i32 { row.iter().zip(self.query).map(product).sum() }),
         );
+    }
+}
+
+/// What the products of rows with a query say of their cosines: an estimate, and how far off it may be.
+#[derive(Clone, Copy)]
+pub(crate) struct Estimates<'a> {
+    pub(crate) products: &'a [i32],
+    /// What is kept of each row beside its codes; as many as products.
+    pub(crate) scales: &'a [f32],
+    pub(crate) residuals: &'a [f32],
+    /// The same of the query.
+    pub(crate) scale: f32,
+    pub(crate) residual: f32,
+}
+
+impl Estimates<'_> {
+    /// The lower bound of a row.
+    pub(crate) fn lower(&self, place: usize) -> f32 {
+        let (estimate, margin) = self.bounds(self.products[place], self.scales[place], self.residuals[place]);
+        estimate - margin
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_precision_loss, reason = "the rounding is within the margin kept")]
+    fn bounds(&self, product: i32, scale: f32, residual: f32) -> (f32, f32) {
+        (product as f32 * (scale * self.scale), residual + self.residual * (1.0 + residual) + ROUNDING)
+    }
+}
+
+struct Uppers<'a> {
+    estimates: Estimates<'a>,
+    out: &'a mut Vec<f32>,
+}
+
+impl NullaryFnOnce for Uppers<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { estimates, out } = self;
+        out.clear();
+        let rows = estimates.products.iter().zip(estimates.scales).zip(estimates.residuals);
+        out.extend(rows.map(|((product, scale), residual)| {
+            let (estimate, margin) = estimates.bounds(*product, *scale, *residual);
+            estimate + margin
+        }));
     }
 }
 

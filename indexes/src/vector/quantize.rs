@@ -48,24 +48,20 @@ fn quantize(vector: &Vector, largest_code: i16, mut each: impl FnMut(i16)) -> (f
     (scale, squares.sqrt() as f32)
 }
 
-/// What belongs to a row of codes: `x = scale · codes + residual`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rounded {
-    /// A power of two: what a vector's first bytes count in.
-    pub(crate) scale: f32,
-    /// The length of the residual.
-    pub(crate) residual: f32,
-    /// The segment's row.
-    pub(crate) row: u32,
-}
-
 /// The rows of a segment, contiguous; rows without a vector are left out. The first byte of each value is here, the two others with its chunk.
+///
+/// `x = scale · codes + residual`, with what belongs to each row in lists of their own, so that a scan reads whole registers of them.
 #[derive(Debug, Default)]
 pub(crate) struct Quantized {
     pub(crate) dimensions: usize,
     /// [`Self::stride`] codes a row.
     pub(crate) codes: Vec<i8>,
-    pub(crate) rounded: Vec<Rounded>,
+    /// Powers of two: what each vector's first bytes count in.
+    pub(crate) scales: Vec<f32>,
+    /// The length of each residual.
+    pub(crate) residuals: Vec<f32>,
+    /// The segment's row of each, rising.
+    pub(crate) rows: Vec<u32>,
 }
 
 /// A row with all its bytes.
@@ -133,21 +129,23 @@ impl Quantized {
         self.codes.resize(self.codes.len().next_multiple_of(STRIDE), 0);
         #[expect(clippy::cast_precision_loss, reason = "at most 4096 squares of 15 bits")]
         let residual = ((squares as f64).sqrt() * f64::from(fixed::step(exponent))) as f32;
-        self.rounded.push(Rounded { scale: fixed::high_step(exponent), residual, row });
+        self.scales.push(fixed::high_step(exponent));
+        self.residuals.push(residual);
+        self.rows.push(row);
     }
 
     /// The rows of several segments, one after the other; `rows` gives each old row its new one, rising, or none.
     pub(crate) fn merge(parts: &[(&Self, &[Option<u32>])]) -> Self {
         let live = |(part, new): &(&Self, &[Option<u32>])| {
-            part.rounded.iter().filter(|rounded| new[rounded.row as usize].is_some()).count()
+            part.rows.iter().filter(|row| new[**row as usize].is_some()).count()
         };
         let dimensions = parts.iter().map(|(part, _)| part.dimensions).max().unwrap_or_default();
         let mut merged = Self::sized(parts.iter().map(live).sum(), dimensions);
         for (part, new) in parts {
-            for (position, rounded) in part.rounded.iter().enumerate() {
-                let Some(row) = new[rounded.row as usize] else { continue };
-                merged.codes.extend_from_slice(part.codes_at(position));
-                merged.rounded.push(Rounded { row, ..*rounded });
+            for (position, old) in part.rows.iter().enumerate() {
+                if let Some(row) = new[*old as usize] {
+                    merged.copy(part, position, row);
+                }
             }
         }
         merged
@@ -160,29 +158,36 @@ impl Quantized {
         for (row, (part, old)) in (0_u32..).zip(order) {
             let part = parts[*part];
             if let Some(position) = part.position(*old) {
-                gathered.codes.extend_from_slice(part.codes_at(position));
-                gathered.rounded.push(Rounded { row, ..part.rounded[position] });
+                gathered.copy(part, position, row);
             }
         }
         gathered
     }
 
+    /// Appends the vector at a position of another as that of a row.
+    fn copy(&mut self, other: &Self, position: usize, row: u32) {
+        self.codes.extend_from_slice(other.codes_at(position));
+        self.scales.push(other.scales[position]);
+        self.residuals.push(other.residuals[position]);
+        self.rows.push(row);
+    }
+
     /// Where the vectors of consecutive rows lie, as far as they have one.
     pub(crate) fn positions(&self, rows: Range<usize>) -> Range<usize> {
-        let last = self.rounded.last().map_or(0, |last| last.row as usize + 1);
-        if last == self.rounded.len() {
+        let last = self.rows.last().map_or(0, |last| *last as usize + 1);
+        if last == self.rows.len() {
             // Every row up to the last of them has one.
             return rows.start.min(last)..rows.end.min(last);
         }
-        let position = |row: usize| self.rounded.partition_point(|rounded| (rounded.row as usize) < row);
+        let position = |row: usize| self.rows.partition_point(|other| (*other as usize) < row);
         position(rows.start)..position(rows.end)
     }
 
     /// Where a row's vector lies, if it has one.
     pub(crate) fn position(&self, row: usize) -> Option<usize> {
         // Mostly every row has one, and then its position is the row.
-        let is_at = |position: usize| self.rounded.get(position).is_some_and(|rounded| rounded.row as usize == row);
-        let found = || self.rounded.binary_search_by_key(&row, |rounded| rounded.row as usize).ok();
+        let is_at = |position: usize| self.rows.get(position).is_some_and(|other| *other as usize == row);
+        let found = || self.rows.binary_search_by_key(&row, |other| *other as usize).ok();
         if is_at(row) { Some(row) } else { found() }
     }
 
@@ -193,7 +198,7 @@ impl Quantized {
 
     /// The row at a position, with the bytes that are kept elsewhere.
     pub(crate) fn exact<'a>(&'a self, position: usize, lows: &'a [u8]) -> Exact<'a> {
-        let step = self.rounded[position].scale * 2.0_f32.powi(-16);
+        let step = self.scales[position] * 2.0_f32.powi(-16);
         Exact { codes: self.codes_at(position), lows: lows.as_chunks().0, step }
     }
 
@@ -202,7 +207,9 @@ impl Quantized {
         Self {
             dimensions,
             codes: Vec::with_capacity(rows * dimensions.next_multiple_of(STRIDE)),
-            rounded: Vec::with_capacity(rows),
+            scales: Vec::with_capacity(rows),
+            residuals: Vec::with_capacity(rows),
+            rows: Vec::with_capacity(rows),
         }
     }
 }
