@@ -1,8 +1,10 @@
 //! How cost and memory grow: one process a question, which prints lines of a table.
 //!
-//! `cargo bench -p ringfence-indexes --bench scale -- NAME …`: `memory CHUNKS`, `singles CHUNKS`, `tenants COUNT`, `groups COUNT`, `wide CHUNKS`, `writes CHUNKS`, `graph ROWS`.
+//! `cargo bench -p ringfence-indexes --bench scale -- NAME …`: `memory CHUNKS`, `singles CHUNKS`, `tenants COUNT`, `groups COUNT`, `wide CHUNKS`, `writes CHUNKS`, `graph ROWS`; `curves FOLDER LARGEST` asks several at several sizes and draws what they take.
 
+mod curve;
 #[expect(dead_code, reason = "another benchmark uses the rest")]
+#[path = "../workload/mod.rs"]
 mod workload;
 
 use std::{
@@ -36,7 +38,11 @@ fn main() {
         Some("wide") => wide(number(1, 1_000_000)),
         Some("writes") => writes(number(1, 200_000)),
         Some("graph") => graph(number(1, 100_000)),
-        _ => say("say which: memory, singles, tenants, groups, wide, writes or graph"),
+        Some("curves") => {
+            let folder = arguments.get(1).map_or("target/bench", String::as_str);
+            curve::all(std::path::Path::new(folder), number(2, 100_000));
+        }
+        _ => say("say which: memory, singles, tenants, groups, wide, writes, graph or curves"),
     }
 }
 
@@ -55,6 +61,20 @@ fn resident() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0 kB");
     line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) / 1024.0
+}
+
+/// The processor time of this process so far.
+fn processor() -> Duration {
+    let stat = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    // Of the thread that asks, in nanoseconds; the others have nothing to do meanwhile.
+    Duration::from_nanos(stat.split(' ').next().and_then(|spent| spent.parse().ok()).unwrap_or_default())
+}
+
+/// Milliseconds of processor time that a piece of work takes, on average.
+fn cpu_ms(count: usize, mut work: impl FnMut(usize)) -> f64 {
+    let start = processor();
+    (0..count).for_each(&mut work);
+    (processor() - start).as_secs_f64() * 1e3 / f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 fn percentile(times: &mut [Duration], share: f64) -> Duration {
@@ -147,7 +167,7 @@ fn of_class(index: usize) -> BTreeSet<Principal> {
     [principal("group:all"), principal(&format!("group:c{}", class_of(index)))].into()
 }
 
-fn searches(label: &str, scope: &Scope, count: usize) {
+fn searches((question, size): (&str, usize), label: &str, scope: &Scope, count: usize) {
     let mut random = Random::new(11);
     let asked: Vec<(String, Vector)> = (0..count)
         .map(|_| ((0..4).map(|_| random_text(&mut random)[..7].to_owned()).collect(), random_vector(&mut random)))
@@ -156,8 +176,13 @@ fn searches(label: &str, scope: &Scope, count: usize) {
         asked.iter().take(8).for_each(|(text, vector)| {
             black_box(ask(scope, text, vector, mode));
         });
-        let (half, most) = timed(count, |index| ask(scope, &asked[index].0, &asked[index].1, mode));
-        say(&format!("{label} | {name} | p50 {half:.2?} | p99 {most:.2?}"));
+        let mut times = (Duration::ZERO, Duration::ZERO);
+        let spent = cpu_ms(1, |_| {
+            times = timed(count, |index| ask(scope, &asked[index].0, &asked[index].1, mode));
+        });
+        let spent = spent / f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        say(&format!("{label} | {name} | p50 {:.2?} | p99 {:.2?} | CPU {spent:.3} ms", times.0, times.1));
+        curve::point(question, &format!("{label}{name}"), size, spent);
     }
 }
 
@@ -178,7 +203,7 @@ fn memory(chunks: usize) {
         "{chunks} chunks, 300 classes: resident {:.0} MiB, {each:.0} bytes a chunk, written in {spent:.2?}",
         resident()
     ));
-    searches("all", &scope(&engine, &subject(&[principal("group:all")].into())), 50);
+    searches(("memory", chunks), "all ", &scope(&engine, &subject(&[principal("group:all")].into())), 50);
 }
 
 /// A class for each document: read whole, by half, and by a hundredth.
@@ -201,8 +226,8 @@ fn singles(chunks: usize) {
         let mut random = Random::new(3);
         black_box(ask(&first, "w00001", &random_vector(&mut random), Mode::Hybrid));
         say(&format!("{name}: resolved in {resolved:.2?}, first search after {:.2?}", start.elapsed()));
-        searches(name, &first, 30);
-        let again = |index: usize| {
+        searches(("singles", chunks), &format!("{name} "), &first, 30);
+        let mut again = |index: usize| {
             engine
                 .apply(&tenant(), 1 << 40, vec![put(index * 2 + 1, &mut random, allow(index * 2 + 1))])
                 .expect("a document can be put");
@@ -211,7 +236,9 @@ fn singles(chunks: usize) {
             black_box(ask(&newest, "w00001", &random_vector(&mut random), Mode::Keyword));
             start.elapsed()
         };
-        let mut after: Vec<Duration> = (0..20).map(again).collect();
+        let mut after: Vec<Duration> = Vec::new();
+        let spent = cpu_ms(20, |index| after.push(again(index)));
+        curve::point("singles", &format!("{name} write and first search"), chunks, spent);
         say(&format!(
             "{name} | keyword, first after a write of another document | p50 {:.2?}",
             percentile(&mut after, 0.5)
@@ -237,10 +264,12 @@ fn tenants(count: usize) {
         start.elapsed()
     ));
     let query = random_vector(&mut random);
-    let (half, most) = timed(2_000, |index| {
+    let search = |index: usize| {
         let reader = workload::subject_of(&name(index * 7 % count), &[principal("group:all")].into());
         ask(&scope(&engine, &reader), "w00001 w00020", &query, Mode::Hybrid)
-    });
+    };
+    let (half, most) = timed(2_000, search);
+    curve::point("tenants", "hybrid", count, cpu_ms(2_000, |index| assert!(search(index) > 0)));
     say(&format!("a search of one of them | hybrid | p50 {half:.2?} | p99 {most:.2?}"));
 }
 
@@ -260,6 +289,24 @@ fn groups(count: usize) {
         let mut random = Random::new(9);
         let (write, _) =
             timed(20, |index| engine.apply(&tenant(), 1 << 40, vec![put(index, &mut random, [group(30_000)].into())]));
+        if share == count {
+            let user = |index: usize| principal(&format!("user:u{index}"));
+            let readers: Vec<Subject> =
+                (0..20).map(|index| subject(&(0..share).map(group).chain([user(index)]).collect())).collect();
+            curve::point(
+                "groups",
+                "scope, new",
+                count,
+                cpu_ms(20, |index| drop(black_box(scope(&engine, &readers[index])))),
+            );
+            curve::point(
+                "groups",
+                "scope, known",
+                count,
+                cpu_ms(200, |_| drop(black_box(scope(&engine, &readers[0])))),
+            );
+            searches(("groups", count), "", &first, 30);
+        }
         say(&format!(
             "{share} groups: scope {cold:.2?} cold, {warm:.2?} warm; hybrid {search:.2?}; a write of a new class meanwhile {write:.2?}"
         ));
@@ -274,7 +321,10 @@ fn wide(chunks: usize) {
         let spent = fill_from(&engine, done, share);
         done = share;
         say(&format!("{share} chunks: resident {:.0} MiB, the last {:.2?} of writing", resident(), spent));
-        searches(&format!("{share} chunks"), &scope(&engine, &subject(&[principal("group:all")].into())), 20);
+        let all = scope(&engine, &subject(&[principal("group:all")].into()));
+        if share == chunks {
+            searches(("wide", chunks), "", &all, 20);
+        }
     }
 }
 
