@@ -5,6 +5,7 @@
 pub mod access;
 pub mod collections;
 pub mod directory;
+pub mod emergency;
 pub mod expectations;
 pub mod groups;
 pub mod keys;
@@ -211,6 +212,7 @@ impl Administration {
             | CommitError::NoUser
             | CommitError::NoKey
             | CommitError::NoPolicy
+            | CommitError::NoGrant
             | CommitError::NoTenant => AdministrationError::NotFound,
             CommitError::TenantExists => AdministrationError::TenantTaken,
             CommitError::LastOperatorKey => AdministrationError::LastOperatorKey,

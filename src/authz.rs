@@ -169,6 +169,12 @@ actions! {
     Reprocess = "reprocess", Review;
     /// To ask why somebody may read a document.
     Explain = "explain", Explain;
+    /// To declare an emergency.
+    DeclareEmergency = "declare-emergency", BreakGlass;
+    /// To look at the emergency grants of the own tenant; all of them with the scopes `acl` and `audit`, else one's own.
+    ViewEmergencies = "view-emergencies", BreakGlass, or &[Scope::Acl, Scope::Audit];
+    /// To end an emergency grant; any with the scope `acl`, else one's own.
+    EndEmergency = "end-emergency", BreakGlass, or &[Scope::Acl];
 }
 
 macro_rules! scopes {
@@ -232,6 +238,8 @@ scopes! {
     PiiRead = "pii:read",
     /// A service key that reads as its own principal.
     ReadAsService = "read_as_service",
+    /// Declare an emergency, which lets somebody in for a short time.
+    BreakGlass = "break_glass",
 }
 
 impl fmt::Display for Scope {

@@ -6,6 +6,7 @@ mod apply;
 mod directory;
 mod document;
 mod effect;
+mod emergency;
 mod error;
 mod folder;
 mod group;

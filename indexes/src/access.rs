@@ -8,6 +8,7 @@ use crate::{
     acl::{Acl, Timestamp},
     case::Case,
     collection::Selection,
+    document::DocumentEntry,
     engine::Engine,
     explain::Supposed,
     id::{CollectionId, DocumentId, TenantId},
@@ -58,7 +59,8 @@ impl Engine {
             let supposed = candidate.supposed.as_known_to(directory);
             let principals = directory.closure(&supposed.principals());
             let Supposed { name, attributes, context, .. } = &supposed;
-            let case = Case { policy, settings, principals: &principals, attributes, context, now };
+            let document = Some(document);
+            let case = Case { policy, settings, document, principals: &principals, attributes, context, now };
             if case.permits(&record.acl) {
                 found.readers.insert(name.clone());
             } else if asks && !candidate.attributes_known && case.permits(&bare) {
@@ -91,7 +93,9 @@ impl Engine {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let documents = snapshot.documents.get(collection).into_iter();
         let documents = documents.flat_map(|all| all.range::<DocumentId, _>((start, Bound::Unbounded)));
-        let readable = documents.filter(|(_, document)| classes.contains(document.class));
+        let granted = decision.granted.as_ref().map(|granted| policy.in_force(granted, &supposed.context, now));
+        let is_opened = |document: &DocumentEntry| granted.as_ref().is_some_and(|granted| granted.opens(document));
+        let readable = documents.filter(|(_, document)| classes.contains(document.class) || is_opened(document));
         found.documents = readable.take(limit).map(|(id, _)| id.clone()).collect();
         Some(found)
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     acl::{Acl, Timestamp},
     collection::Collection,
+    id::{DocumentId, GrantId},
     policy::Policy,
     principal::{AttributeValue, Principal},
     rules::{Effect, Place, Reason, RequestContext},
@@ -17,6 +18,8 @@ use crate::{
 pub(crate) struct Case<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) settings: &'a Collection,
+    /// The document; none where an ACL is asked about that no document has.
+    pub(crate) document: Option<&'a DocumentId>,
     /// With all groups.
     pub(crate) principals: &'a BTreeSet<Principal>,
     pub(crate) attributes: &'a BTreeMap<String, AttributeValue>,
@@ -37,11 +40,21 @@ impl Case<'_> {
 
     /// The same, with the tenant policies that say something of it.
     pub(crate) fn permits_for(&self, acl: &Acl, reasons: &BTreeSet<Reason>) -> bool {
-        let has = |effect: Effect| reasons.iter().any(|reason| reason.effect == effect);
-        self.is_reader()
-            && (acl.allows(self.principals) || has(Effect::Permit))
+        (self.has_of_right(acl, reasons) || !self.grants().is_empty())
             && acl.permits_if_allowed(self.principals, self.attributes, self.now)
-            && !has(Effect::Forbid)
+            && !reasons.iter().any(|reason| reason.effect == Effect::Forbid)
+    }
+
+    /// Whether they are let in without a grant.
+    pub(crate) fn has_of_right(&self, acl: &Acl, reasons: &BTreeSet<Reason>) -> bool {
+        let is_permitted = reasons.iter().any(|reason| reason.effect == Effect::Permit);
+        self.is_reader() && (acl.allows(self.principals) || is_permitted)
+    }
+
+    /// The emergency grants that let them in.
+    pub(crate) fn grants(&self) -> Vec<GrantId> {
+        let Some(document) = self.document else { return Vec::new() };
+        self.policy.grants.covering(self.principals, (&self.settings.id, document), self.now)
     }
 
     /// The tenant policies that forbid or permit it.

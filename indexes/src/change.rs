@@ -6,7 +6,8 @@ use crate::{
     acl::Acl,
     collection::Collection,
     document::Document,
-    id::{CollectionId, DocumentId, PolicyName},
+    emergency::EmergencyGrant,
+    id::{CollectionId, DocumentId, GrantId, PolicyName},
     principal::Principal,
     rules::TenantPolicy,
     standing::{Declarations, Standing},
@@ -68,6 +69,10 @@ pub enum Change {
     DeletePolicy(PolicyName),
     /// Says whether tenant policies that permit take part.
     EnablePermit(bool),
+    /// Lets somebody in for a time.
+    PutGrant(Arc<EmergencyGrant>),
+    /// Ends an emergency grant.
+    EndGrant(GrantId),
 }
 
 impl Change {

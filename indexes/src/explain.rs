@@ -10,7 +10,7 @@ use crate::{
     collection::Collection,
     directory::Directory,
     engine::Engine,
-    id::{CollectionId, DocumentId, PolicyName, TenantId},
+    id::{CollectionId, DocumentId, GrantId, PolicyName, TenantId},
     policy::Policy,
     principal::{AttributeValue, Principal},
     rules::{Effect, Reason, RequestContext},
@@ -74,6 +74,8 @@ pub enum Rule {
     Permit(PolicyName),
     /// A tenant policy must not forbid.
     Forbid(PolicyName),
+    /// An emergency grant stands in for readers and for an entry of `allow`.
+    EmergencyGrant(GrantId),
 }
 
 /// An entry that names the person.
@@ -108,6 +110,8 @@ pub enum Amendment {
     EndLater,
     /// To delete a tenant policy, or to change it so that it leaves this out.
     LiftPolicy(PolicyName),
+    /// To end an emergency grant.
+    EndGrant(GrantId),
 }
 
 impl Engine {
@@ -125,7 +129,7 @@ impl Engine {
         let record = snapshot.document(collection, document)?;
         let settings = snapshot.policy.collections.get(collection)?;
         let supposed = supposed.as_known_to(&snapshot.policy.directory);
-        let mut explanation = explain(&snapshot.policy, settings, &record.acl, &supposed, now);
+        let mut explanation = explain(&snapshot.policy, (settings, document), &record.acl, &supposed, now);
         explanation.epoch = snapshot.epoch;
         Some(explanation)
     }
@@ -193,16 +197,37 @@ impl Ways {
     }
 }
 
-fn explain(policy: &Policy, settings: &Collection, acl: &Acl, supposed: &Supposed, now: Timestamp) -> Explanation {
+fn explain(
+    policy: &Policy,
+    (settings, document): (&Collection, &DocumentId),
+    acl: &Acl,
+    supposed: &Supposed,
+    now: Timestamp,
+) -> Explanation {
     let ways = Ways::of(policy, supposed);
     let Supposed { attributes, context, .. } = supposed;
-    let case = Case { policy, settings, principals: &ways.principals, attributes, context, now };
+    let document = Some(document);
+    let case = Case { policy, settings, document, principals: &ways.principals, attributes, context, now };
     let reasons = case.reasons(acl);
-    let checks = checks(&ways, settings, acl, &reasons, supposed, now);
+    let mut checks = checks(&ways, settings, acl, &reasons, supposed, now);
+    let (grants, of_right) = (case.grants(), case.has_of_right(acl, &reasons));
+    if !of_right && !grants.is_empty() {
+        // Told in the place of what they stand in for.
+        checks.retain(|check| check.holds || !matches!(check.rule, Rule::Readers | Rule::Allow));
+        let stands_in =
+            |id: &GrantId| Check { rule: Rule::EmergencyGrant(id.clone()), holds: true, matches: Vec::new() };
+        checks.extend(grants.iter().map(stands_in));
+    }
     let readable = ways.is_admitted && case.permits_for(acl, &reasons);
     debug_assert_eq!(readable, checks.iter().all(|check| check.holds), "the parts decide as the policy does");
-    let flip =
-        if readable { vec![closing(acl, &ways, policy.rules.may_permit())] } else { opening(&checks, &supposed.name) };
+    let flip = if !readable {
+        opening(&checks, &supposed.name)
+    } else if of_right {
+        // A grant opens what is taken out of `allow`, and nothing that is denied.
+        vec![closing(acl, &ways, policy.rules.may_permit() || !grants.is_empty())]
+    } else {
+        grants.into_iter().map(Amendment::EndGrant).collect()
+    };
     Explanation { readable, checks, flip, epoch: 0 }
 }
 
@@ -240,12 +265,16 @@ fn checks(
     checks
 }
 
-/// One change that closes a document to somebody, and to as few others as can be.
-fn closing(acl: &Acl, ways: &Ways, may_permit: bool) -> Amendment {
+/// One change that closes a document to somebody, and to as few others as can be; `others_stand_in` says whether something may stand in for `allow`.
+fn closing(acl: &Acl, ways: &Ways, others_stand_in: bool) -> Amendment {
     let matched = ways.matches(&acl.allow);
     let alone = matched.len() == 1 && matched[0].entry == ways.name && ways.name != Principal::everyone();
-    // Where a tenant policy may stand in for `allow`, only `deny` is sure to close.
-    if alone && !may_permit { Amendment::RemoveAllow(ways.name.clone()) } else { Amendment::AddDeny(ways.name.clone()) }
+    // Only `deny` is sure to close then.
+    if alone && !others_stand_in {
+        Amendment::RemoveAllow(ways.name.clone())
+    } else {
+        Amendment::AddDeny(ways.name.clone())
+    }
 }
 
 /// The changes that open a document to somebody: one for each condition that fails, and for each entry that denies.
@@ -263,8 +292,8 @@ fn opening(checks: &[Check], name: &Principal) -> Vec<Amendment> {
             Rule::NotBefore(_) => amendments.push(Amendment::BeginNow),
             Rule::ExpiresAt(_) => amendments.push(Amendment::EndLater),
             Rule::Forbid(policy) => amendments.push(Amendment::LiftPolicy(policy.clone())),
-            // It is told only where it holds.
-            Rule::Permit(_) => {}
+            // They are told only where they hold.
+            Rule::Permit(_) | Rule::EmergencyGrant(_) => {}
         }
     }
     amendments
@@ -331,6 +360,10 @@ pub(crate) mod tests {
         }
     }
 
+    fn document() -> DocumentId {
+        DocumentId::new("d").unwrap()
+    }
+
     fn directories() -> impl Strategy<Value = Directory> {
         prop::collection::vec((2..5_usize, names()), 0..5).prop_map(|groups| {
             let mut directory = Directory::default();
@@ -353,7 +386,7 @@ pub(crate) mod tests {
                 Amendment::Satisfy(requirement) => drop(acl.require.remove(&requirement)),
                 Amendment::BeginNow => acl.not_before = Some(NOW),
                 Amendment::EndLater => acl.expires_at = None,
-                Amendment::LiftPolicy(_) => unreachable!("there is no tenant policy"),
+                Amendment::LiftPolicy(_) | Amendment::EndGrant(_) => unreachable!("there is none"),
             }
         }
         (readers, acl)
@@ -372,7 +405,7 @@ pub(crate) mod tests {
             let permits = |readers: &BTreeSet<Principal>, acl: &Acl| {
                 !readers.is_disjoint(&principals) && acl.permits(&principals, &supposed.attributes, NOW)
             };
-            let explanation = explain(&policy, &settings(&readers), &acl, &supposed, NOW);
+            let explanation = explain(&policy, (&settings(&readers), &document()), &acl, &supposed, NOW);
             prop_assert_eq!(explanation.readable, permits(&readers, &acl));
             prop_assert_eq!(explanation.readable, explanation.checks.iter().all(|check| check.holds));
             for found in explanation.checks.iter().flat_map(|check| &check.matches) {

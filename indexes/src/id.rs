@@ -56,6 +56,11 @@ text_id!(
     check_name
 );
 text_id!(
+    /// The name of an emergency grant.
+    GrantId,
+    check_name
+);
+text_id!(
     /// The client's name for a document, unique in its collection.
     DocumentId,
     check_document_id

@@ -113,6 +113,20 @@ impl Partition {
         Ok(options.graph_rows_min.and_then(|rows_min| self.plan_graph(rows_min)))
     }
 
+    /// The same with some of its documents and nothing that is made of them, and the passages of the others; `None` where it has none of them.
+    pub(crate) fn limited(&self, has: impl Fn(&DocumentEntry) -> bool) -> Option<(Self, Vec<ChunkId>)> {
+        let mut limited = Self::new(self.class, self.collection.clone(), Arc::clone(&self.acl));
+        let mut others = Vec::new();
+        for (id, document) in &self.documents {
+            if has(document) {
+                limited.documents.insert_mut(id.clone(), Arc::clone(document));
+            } else {
+                others.extend(document.chunks.iter().map(|chunk| chunk.id));
+            }
+        }
+        (!limited.documents.is_empty()).then_some((limited, others))
+    }
+
     /// The vector of a chunk that is indexed, if it has one.
     pub(crate) fn vector(&self, chunk: ChunkId, place: u32) -> Result<Option<Vector>, EngineError> {
         for segment in &self.segments {

@@ -15,6 +15,7 @@ use crate::{
     class::{ClassIndex, Sorted},
     collection::{Collection, Selection},
     directory::Directory,
+    emergency::{Granted, Grants},
     explain::Supposed,
     id::CollectionId,
     memory::{Memory, ReaderKey},
@@ -36,6 +37,7 @@ pub(crate) struct Policy {
     pub(crate) classes: ClassIndex,
     pub(crate) directory: Directory,
     pub(crate) rules: Ruleset,
+    pub(crate) grants: Grants,
     decisions: Memory<Decision>,
 }
 
@@ -56,6 +58,8 @@ pub(crate) struct Decision {
     pub(crate) permittable: Vec<u32>,
     /// The tenant policies that look at the request, and have the last word on all of these.
     pub(crate) contextual: Option<Contextual>,
+    /// What emergency grants may open beside these.
+    pub(crate) granted: Option<Granted>,
 }
 
 impl Decision {
@@ -63,7 +67,14 @@ impl Decision {
     pub(crate) fn weight(&self) -> usize {
         let classes = self.always.len() + self.windowed.len() + self.permittable.len();
         let contextual = self.contextual.as_ref().map_or(0, Contextual::weight);
-        16 + self.principals.len() + self.attributes.len() + self.collections.len() + classes + contextual
+        let granted = self.granted.as_ref().map_or(0, Granted::weight);
+        16 + self.principals.len() + self.attributes.len() + self.collections.len() + classes + contextual + granted
+    }
+
+    /// The settings of a collection that the reader may know of, of right or by a grant.
+    pub(crate) fn settings(&self, collection: &CollectionId) -> Option<&Arc<Collection>> {
+        let granted = || self.granted.as_ref()?.collections().get(collection);
+        self.collections.get(collection).or_else(granted)
     }
 }
 
@@ -75,6 +86,7 @@ impl Policy {
             classes: ClassIndex::default(),
             directory: Directory::default(),
             rules: Ruleset::default(),
+            grants: Grants::default(),
             decisions: Memory::default(),
         }
     }
@@ -140,7 +152,8 @@ impl Policy {
         let rising = |classes: &RoaringBitmap| classes.iter().collect::<Vec<u32>>();
         let (always, windowed) = (rising(&readable.always), rising(&readable.windowed));
         let permittable = rising(&permittable.union());
-        Decision { principals, attributes, collections, always, windowed, permittable, contextual }
+        let granted = self.granted(&principals, &attributes, selection);
+        Decision { principals, attributes, collections, always, windowed, permittable, contextual, granted }
     }
 
     /// What somebody who is only supposed may read.
@@ -168,7 +181,7 @@ impl Policy {
         policy
     }
 
-    /// The classes that a decision opens at a moment, to a request.
+    /// The classes that a decision opens at a moment, to a request. What emergency grants open beside them is not among them: that is documents, not classes.
     pub(crate) fn readable_at(&self, decision: &Decision, context: &RequestContext, now: Timestamp) -> RoaringBitmap {
         let verdict = decision.contextual.as_ref().map(|contextual| contextual.judge(context, now));
         let verdict = verdict.unwrap_or_default();

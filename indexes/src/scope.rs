@@ -12,10 +12,11 @@ use crate::{
     acl::Timestamp,
     collection::{Collection, Selection},
     document::{DocumentEntry, DocumentInfo, DocumentRecord, DocumentView},
+    emergency::InForce,
     error::EngineError,
     fusion,
     graph::ClassGraph,
-    id::{CollectionId, DocumentId},
+    id::{ChunkId, CollectionId, DocumentId, GrantId},
     partition::Partition,
     policy::Decision,
     principal::{Principal, Subject},
@@ -41,6 +42,8 @@ pub struct Scope {
     opened: Arc<Opened>,
     /// The classes that may be read now, rising.
     now: Now,
+    /// What emergency grants open beside these.
+    lent: Lent,
     selection: Selection,
 }
 
@@ -50,6 +53,19 @@ enum Now {
     Open(Vec<u32>),
     /// These classes alone: the request is answered where others listen.
     Only(Vec<u32>),
+}
+
+/// What emergency grants open now of what may not be read of right.
+#[derive(Default)]
+struct Lent {
+    in_force: InForce,
+    /// With those of their documents alone that a grant covers; rising.
+    partitions: Vec<(u32, Arc<Partition>)>,
+    /// The classes of which every document is covered, and those of which some are; rising.
+    whole: Vec<u32>,
+    partial: Vec<u32>,
+    /// The passages of these that are not.
+    others: Vec<ChunkId>,
 }
 
 impl Scope {
@@ -64,9 +80,13 @@ impl Scope {
         let opened = readable.opened(subject.context(), now);
         let is_open = |class: &u32| opened.partition(*class).is_some_and(|partition| partition.acl.is_open_at(now));
         let open = opened.windowed().iter().copied().filter(is_open).collect();
-        let scope = Self { tenant, snapshot, readable, opened, now: Now::Open(open), selection: selection.clone() };
+        let (lent, selection) = (Lent::default(), selection.clone());
+        let mut scope = Self { tenant, snapshot, readable, opened, now: Now::Open(open), lent, selection };
+        if let Some(granted) = &scope.readable.decision.granted {
+            scope.lent = scope.lend(scope.snapshot.policy.in_force(granted, subject.context(), now));
+        }
         debug_assert!(
-            scope.partitions().all(|partition| {
+            scope.own_partitions().all(|partition| {
                 let Decision { principals, attributes, collections, .. } = &*scope.readable.decision;
                 let may_permit = scope.snapshot.policy.rules.may_permit();
                 partition.acl.permits_if_allowed(principals, attributes, now)
@@ -78,9 +98,40 @@ impl Scope {
         scope
     }
 
+    /// What grants open that is not read of right already.
+    fn lend(&self, in_force: InForce) -> Lent {
+        let mut lent = Lent::default();
+        for class in in_force.classes.iter().filter(|class| !self.holds(*class)) {
+            let Some(partition) = self.opened.partition(class) else { continue };
+            if in_force.opens_all_of(&partition.collection) {
+                lent.whole.push(class);
+                lent.partitions.push((class, Arc::clone(partition)));
+            } else if let Some((limited, others)) = partition.limited(|document| in_force.opens(document)) {
+                lent.partial.push(class);
+                lent.partitions.push((class, Arc::new(limited)));
+                lent.others.extend(others);
+            }
+        }
+        Lent { in_force, ..lent }
+    }
+
+    /// The segments of what grants open.
+    fn lent_segments(&self) -> Segments {
+        let mut segments = self.opened.segments_of(&self.lent.whole);
+        let partial = self.opened.segments_of(&self.lent.partial);
+        for (segment, source) in partial.segments.iter().zip(partial.sources) {
+            let covered = segment.without(&self.lent.others);
+            if covered.live_rows > 0 {
+                segments.segments.push(covered);
+                segments.sources.push(source);
+            }
+        }
+        segments
+    }
+
     /// The part that each of these may read as well: what may be said where they all listen.
     ///
-    /// Of a member nothing is known but the name and what the directory says of it; what needs more is left out.
+    /// Of a member nothing is known but the name and what the directory says of it; what needs more is left out. So is what an emergency grant opens: it is for its holder's eyes.
     #[must_use]
     pub fn shared_with(self, audience: &BTreeSet<Principal>, now: Timestamp) -> Self {
         let policy = &self.snapshot.policy;
@@ -89,7 +140,7 @@ impl Scope {
         let (always, open) = self.classes();
         let mut only: Vec<u32> = always.iter().chain(open).copied().filter(|class| shared.contains(*class)).collect();
         only.sort_unstable();
-        Self { now: Now::Only(only), ..self }
+        Self { now: Now::Only(only), lent: Lent::default(), ..self }
     }
 
     /// The classes of all times, where nobody else listens, and those beside them.
@@ -100,11 +151,17 @@ impl Scope {
         }
     }
 
-    fn partitions(&self) -> impl Iterator<Item = &Arc<Partition>> {
+    /// What may be read of right.
+    fn own_partitions(&self) -> impl Iterator<Item = &Arc<Partition>> {
         let (always, now) = self.classes();
         always.iter().chain(now).filter_map(|class| self.opened.partition(*class))
     }
 
+    fn partitions(&self) -> impl Iterator<Item = &Arc<Partition>> {
+        self.own_partitions().chain(self.lent.partitions.iter().map(|(_, partition)| partition))
+    }
+
+    /// Whether a class may be read of right.
     fn holds(&self, class: u32) -> bool {
         let (always, now) = self.classes();
         always.binary_search(&class).is_ok() || now.binary_search(&class).is_ok()
@@ -120,16 +177,20 @@ impl Scope {
         self.snapshot.epoch
     }
 
-    /// The selected collections whose readers include the subject, in order.
+    /// The selected collections whose readers include the subject, in order, and those in which an emergency grant opens something.
     #[must_use]
     pub fn readable_collections(&self) -> Vec<CollectionId> {
-        self.collections().keys().cloned().collect()
+        let granted = self.lent.in_force.grants.iter().map(|grant| &grant.collection);
+        let granted = granted.filter(|collection| self.snapshot.policy.collections.contains_key(*collection));
+        let all: BTreeSet<&CollectionId> = self.collections().keys().chain(granted).collect();
+        all.into_iter().cloned().collect()
     }
 
-    /// Whether the subject is among a selected collection's readers.
+    /// Whether the subject is among a selected collection's readers, or an emergency grant opens something there.
     #[must_use]
     pub fn may_read_collection(&self, collection: &CollectionId) -> bool {
-        self.collections().contains_key(collection)
+        let is_there = || self.snapshot.policy.collections.contains_key(collection);
+        self.collections().contains_key(collection) || (self.lent.in_force.reaches(collection) && is_there())
     }
 
     /// Whether the subject is among a selected collection's writers.
@@ -150,8 +211,9 @@ impl Scope {
             Now::Open(open) => (self.opened.segments(), self.opened.segments_of(open)),
             Now::Only(only) => (&nothing, self.opened.segments_of(only)),
         };
-        let segments: Vec<&LiveSegment> = always.segments.iter().chain(&now.segments).collect();
-        let sources: Vec<_> = always.sources.iter().chain(&now.sources).copied().collect();
+        let lent = self.lent_segments();
+        let segments: Vec<&LiveSegment> = always.segments.iter().chain(&now.segments).chain(&lent.segments).collect();
+        let sources: Vec<_> = always.sources.iter().chain(&now.sources).chain(&lent.sources).copied().collect();
         // Asked anew each time: a graph may have been built since.
         let may_have = self.snapshot.has_graphs.then(|| self.partitions()).into_iter().flatten();
         let graphs: Vec<&ClassGraph> =
@@ -174,8 +236,24 @@ impl Scope {
         self.entry(collection, document).is_some()
     }
 
+    /// Whether a document exists and may be read of right, without an emergency grant: what whoever changes it needs.
+    #[must_use]
+    pub fn has_of_right(&self, collection: &CollectionId, document: &DocumentId) -> bool {
+        self.snapshot.document(collection, document).is_some_and(|entry| self.holds(entry.class))
+    }
+
+    /// The emergency grants without which a document could not be read, if it can be read at all.
+    #[must_use]
+    pub fn grants_needed(&self, collection: &CollectionId, document: &DocumentId) -> Vec<GrantId> {
+        if self.lent.partitions.is_empty() || self.has_of_right(collection, document) {
+            return Vec::new();
+        }
+        self.lent.in_force.opening(collection, document).map(|grant| grant.id.clone()).collect()
+    }
+
     fn entry(&self, collection: &CollectionId, document: &DocumentId) -> Option<&Arc<DocumentEntry>> {
-        self.snapshot.document(collection, document).filter(|entry| self.holds(entry.class))
+        let may_read = |entry: &DocumentEntry| self.holds(entry.class) || self.lent.in_force.opens(entry);
+        self.snapshot.document(collection, document).filter(|entry| may_read(entry))
     }
 
     /// Closes the tenant where something of it is damaged, so that it is read from the store anew.

@@ -59,7 +59,8 @@ impl Engine {
             let principals = directory.closure(&candidate.supposed.principals());
             let candidate = &Candidate { supposed: candidate.supposed.as_known_to(directory), ..candidate.clone() };
             let Supposed { attributes, context, .. } = &candidate.supposed;
-            let case = Case { policy: &snapshot.policy, settings, principals: &principals, attributes, context, now };
+            let (policy, principals, document) = (&snapshot.policy, &principals, Some(document));
+            let case = Case { policy, settings, document, principals, attributes, context, now };
             outcome.note(candidate, &case, (&before, &after));
         }
         Some(Simulation {
@@ -89,6 +90,7 @@ impl Engine {
         if let Some(record) = snapshot.document(collection, document) {
             named.extend(record.acl.allow.iter().filter_map(bearer));
             named.extend(record.acl.deny.iter().cloned());
+            named.extend(snapshot.policy.grants.holders(collection, document).filter_map(bearer));
         }
         if let Some(settings) = snapshot.policy.collections.get(collection) {
             named.extend(settings.readers.iter().chain(&settings.writers).filter_map(bearer));
@@ -169,6 +171,7 @@ mod tests {
             let case = Case {
                 policy: &policy,
                 settings: &settings,
+                document: None,
                 principals: &principals,
                 attributes: &supposed.attributes,
                 context: &supposed.context,

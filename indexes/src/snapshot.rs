@@ -9,6 +9,7 @@ use crate::{
     acl::Timestamp,
     collection::{Selection, VectorSource},
     document::DocumentEntry,
+    emergency::Granted,
     error::EngineError,
     failpoint::{self, Fault, Place},
     id::{ChunkId, CollectionId, DocumentId},
@@ -220,14 +221,16 @@ impl Opened {
             all.segments.extend(segments);
             all.sources.resize(all.segments.len(), source);
         };
-        for (id, collection) in &self.decision.collections {
+        let own = &self.decision.collections;
+        let granted = self.decision.granted.iter().flat_map(Granted::collections);
+        for (id, collection) in own.iter().chain(granted.filter(|(id, _)| !own.contains_key(*id))) {
             if let Some(slab) = self.holdings.slabs.get(id) {
                 extend(&mut slab.views(classes).into_iter(), collection.vectors);
             }
         }
         let large = classes.iter().filter(|class| self.holdings.large.contains(**class));
         for partition in large.filter_map(|class| self.partition(*class)) {
-            let settings = self.decision.collections.get(&partition.collection);
+            let settings = self.decision.settings(&partition.collection);
             let source = settings.expect("a permitted class lies in a readable collection").vectors;
             extend(&mut partition.segments.iter().cloned(), source);
         }

@@ -73,6 +73,8 @@ impl Writer<'_> {
             Change::PutPolicy(policy) => self.change_rules(|rules| rules.with(policy)),
             Change::DeletePolicy(name) => self.change_rules(|rules| rules.without(&name)),
             Change::EnablePermit(enabled) => self.change_rules(|rules| rules.permitting(enabled)),
+            Change::PutGrant(grant) => self.policy().grants.put(grant),
+            Change::EndGrant(id) => self.policy().grants.end(&id),
         }
         Ok(())
     }

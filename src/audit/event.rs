@@ -209,6 +209,14 @@ actions! {
     RevokeTokens = "token.revoke",
     /// Revocations were listed.
     ListRevocations = "token.revocations",
+    /// An emergency grant was declared: somebody is let in where no ACL lets them in.
+    DeclareGrant = "emergency.declare",
+    /// An emergency grant was ended before its time.
+    EndGrant = "emergency.end",
+    /// Emergency grants were listed, or one was looked at.
+    ListGrants = "emergency.list",
+    /// Documents were read that an emergency grant alone opens; the record of the reading itself follows.
+    UseGrant = "emergency.read",
     /// A token for one task was made.
     ExchangeToken = "token.exchange",
     /// Tenants were listed.

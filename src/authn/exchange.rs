@@ -16,7 +16,7 @@ use super::{
 use crate::authz::{ExchangeToken, Permit, Scope, Scopes};
 
 /// Scopes that no token for a task has: to make keys that outlive it, or to be somebody else.
-const NEVER: [Scope; 4] = [Scope::Keys, Scope::Act, Scope::Assert, Scope::ReadAsService];
+const NEVER: [Scope; 5] = [Scope::Keys, Scope::Act, Scope::Assert, Scope::ReadAsService, Scope::BreakGlass];
 
 /// What is asked for.
 #[derive(Debug)]

@@ -100,6 +100,8 @@ impl Apply<'_> {
             }
             Write::DeleteKey { tenant, id } => self.delete_key(tenant, id).await,
             Write::Revoke(revocation) => self.revoke(*revocation).await,
+            Write::DeclareGrant(tenant, record) => self.declare_grant(tenant, *record).await,
+            Write::EndGrant { tenant, id, by } => self.end_grant(tenant, id, by).await,
         }
     }
 
@@ -147,8 +149,9 @@ impl Apply<'_> {
 
     async fn delete_collection(&mut self, tenant: TenantId, collection: CollectionId) -> Result<Applied, Refused> {
         self.need_collection(&tenant, &collection).await?;
+        let grants = self.end_grants_in(&tenant, &collection).await?;
         self.writer.delete_collection(&tenant, &collection).await?;
-        self.changed(&tenant, Outcome::Changed, Effect::DropCollection(tenant.clone(), collection)).await
+        self.changed(&tenant, Outcome::Changed, Effect::DropCollection(tenant.clone(), collection, grants)).await
     }
 
     async fn create_key(&mut self, record: KeyRecord) -> Result<Applied, Refused> {

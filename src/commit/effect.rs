@@ -19,7 +19,8 @@ pub(super) enum Effect {
     CreateTenant(TenantRecord),
     DropTenant(TenantId),
     PutCollection(TenantId, CollectionRecord),
-    DropCollection(TenantId, CollectionId),
+    /// A collection, and the grants that end with it.
+    DropCollection(TenantId, CollectionId, Vec<Change>),
     Index(TenantId, Change),
     /// Several changes of one write, and the keys that went with it.
     Directory(TenantId, Vec<Change>, Vec<String>),
@@ -92,9 +93,10 @@ impl Derived {
                     self.catalog.put_collection(&tenant, record);
                     (tenant, vec![change])
                 }
-                Effect::DropCollection(tenant, collection) => {
+                Effect::DropCollection(tenant, collection, mut changes) => {
                     self.catalog.remove_collection(&tenant, &collection);
-                    (tenant, vec![Change::DeleteCollection(collection)])
+                    changes.push(Change::DeleteCollection(collection));
+                    (tenant, changes)
                 }
                 Effect::Index(tenant, change) => (tenant, vec![change]),
                 Effect::Directory(tenant, changes, keys) => {

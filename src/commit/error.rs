@@ -45,6 +45,12 @@ pub enum CommitError {
     /// The policy is not there.
     #[error("there is no such policy")]
     NoPolicy,
+    /// The emergency grant is not there.
+    #[error("there is no such emergency grant")]
+    NoGrant,
+    /// As many are in force as may be.
+    #[error("too many emergency grants are in force: end one first")]
+    TooManyGrants,
     /// There is a group of that name, or one that differs by case alone.
     #[error("the group exists already")]
     GroupExists,

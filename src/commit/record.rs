@@ -4,9 +4,10 @@ use ringfence_indexes::{CollectionId, DocumentId, Principal};
 
 use super::{Cause, PolicyWrite, Write, WriteRequest};
 use crate::{
+    acl_form,
     audit::{Action, AuditEvent},
     authn::{Revocation, RevocationTarget},
-    store::Setting,
+    store::{GrantRecord, Setting},
 };
 
 /// The record of a write. What makes or ends a tenant is the server's; everything else is its tenant's.
@@ -74,6 +75,8 @@ fn describe(write: &Write) -> (Action, String) {
         Write::RotateKey { id, .. } => (Action::RotateKey, id.clone()),
         Write::DeleteKey { id, .. } => (Action::DeleteKey, id.clone()),
         Write::Revoke(revocation) => (Action::RevokeTokens, revoked(revocation)),
+        Write::DeclareGrant(_, record) => (Action::DeclareGrant, declared(record)),
+        Write::EndGrant { id, .. } => (Action::EndGrant, id.to_string()),
     }
 }
 
@@ -83,6 +86,14 @@ fn revoked(revocation: &Revocation) -> String {
         RevocationTarget::Token { issuer, jti } => format!("{issuer}#{jti}"),
         RevocationTarget::Subject { subject, .. } => subject.to_string(),
     }
+}
+
+/// The whole grant, its reason included: the log is where it is accounted for.
+fn declared(record: &GrantRecord) -> String {
+    let GrantRecord { grant, reason, .. } = record;
+    let (holder, documents) = (grant.holder.name(), grant.documents.pattern());
+    let until = acl_form::format_time(grant.expires_at);
+    format!("{} for {holder} on {}/{documents} until {until}: {reason}", grant.id, grant.collection)
 }
 
 fn path(collection: &CollectionId, document: &DocumentId) -> String {

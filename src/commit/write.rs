@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use ringfence_indexes::{
-    Acl, CollectionId, DocumentChunk, DocumentId, Principal, TenantId, TenantPolicy, Timestamp, VectorSource,
+    Acl, CollectionId, DocumentChunk, DocumentId, GrantId, Principal, TenantId, TenantPolicy, Timestamp, VectorSource,
 };
 use ringfence_ingest::{Finding, QuarantineReason, UntrustedText};
 use serde_json::{Map, Value};
@@ -12,8 +12,8 @@ use crate::{
     audit::{Actor, Receipt},
     authn::{KeyRecord, Revocation},
     store::{
-        CollectionRecord, Decision, DocumentKey, FolderRecord, GroupRecord, Placement, PolicyRecord, PolicySettings,
-        Setting, UserRecord,
+        CollectionRecord, Decision, DocumentKey, FolderRecord, GrantRecord, GroupRecord, Placement, PolicyRecord,
+        PolicySettings, Setting, UserRecord,
     },
 };
 
@@ -204,6 +204,17 @@ pub enum Write {
     },
     /// Refuses tokens that their issuer still stands by.
     Revoke(Box<Revocation>),
+    /// Lets somebody in for a time.
+    DeclareGrant(TenantId, Box<GrantRecord>),
+    /// Ends an emergency grant before its time.
+    EndGrant {
+        /// Whose.
+        tenant: TenantId,
+        /// The grant.
+        id: GrantId,
+        /// Who ends it.
+        by: String,
+    },
 }
 
 impl Write {
@@ -232,6 +243,8 @@ impl Write {
             | Self::CreateUser(tenant, _)
             | Self::ReplaceUser { tenant, .. }
             | Self::DeleteUser { tenant, .. }
+            | Self::DeclareGrant(tenant, _)
+            | Self::EndGrant { tenant, .. }
             | Self::PutSetting(tenant, _) => Some(tenant),
             Self::PutDocument(document) => Some(&document.tenant),
             Self::ReworkDocument(rework) => Some(&rework.document.tenant),

@@ -111,7 +111,7 @@ struct CheckView {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Rule)]
 struct RuleView {
-    /// `readers`, `deny`, `allow`, `require`, `not_before` or `expires_at`; `forbid` for a tenant policy that forbids, and `permit` for one that stands in for `allow`.
+    /// `readers`, `deny`, `allow`, `require`, `not_before` or `expires_at`; `forbid` for a tenant policy that forbids, and `permit` for one that stands in for `allow`; `emergency_grant` for one that stands in for `readers` and `allow`.
     rule: &'static str,
     /// The requirement, of `require`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -123,6 +123,9 @@ struct RuleView {
     /// The tenant policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<String>,
+    /// The emergency grant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<String>,
 }
 
 /// An entry that names the person.
@@ -149,7 +152,7 @@ struct FlipView {
 #[derive(Debug, Default, Serialize, utoipa::ToSchema)]
 #[schema(as = Amendment)]
 struct ChangeView {
-    /// `add` or `remove` an entry, `satisfy` a requirement, `begin_now` or `end_later` for the window, `lift` a tenant policy: delete it, or except this from it.
+    /// `add` or `remove` an entry, `satisfy` a requirement, `begin_now` or `end_later` for the window, `lift` a tenant policy: delete it, or except this from it; `end` an emergency grant.
     change: &'static str,
     /// `readers` of the collection, or `allow` or `deny` of the document.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,6 +167,9 @@ struct ChangeView {
     /// The tenant policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<String>,
+    /// The emergency grant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<String>,
 }
 
 /// Somebody as they are asked about.
@@ -199,8 +205,10 @@ impl RuleView {
             Rule::ExpiresAt(end) => ("expires_at", (None, Some(acl_form::format_time(*end)), None)),
             Rule::Permit(policy) => ("permit", (None, None, Some(policy.to_string()))),
             Rule::Forbid(policy) => ("forbid", (None, None, Some(policy.to_string()))),
+            Rule::EmergencyGrant(_) => ("emergency_grant", none),
         };
-        Self { rule: name, requirement, time, policy }
+        let grant = if let Rule::EmergencyGrant(id) = rule { Some(id.to_string()) } else { None };
+        Self { rule: name, requirement, time, policy, grant }
     }
 }
 
@@ -220,7 +228,9 @@ impl DecisionView {
     fn new(explanation: &Explanation) -> Self {
         let grants = |check: &Check| matches!(check.rule, Rule::Allow | Rule::Permit(_));
         let decides = |check: &&Check| if explanation.readable { grants(check) } else { !check.holds };
-        let check = explanation.checks.iter().find(decides);
+        let by_grant = explanation.checks.iter().find(|check| matches!(check.rule, Rule::EmergencyGrant(_)));
+        let by_grant = by_grant.filter(|_| explanation.readable);
+        let check = by_grant.or_else(|| explanation.checks.iter().find(decides));
         let found = check.and_then(|check| check.matches.first());
         Self {
             rule: RuleView::new(check.map_or(&Rule::Allow, |check| &check.rule)),
@@ -258,6 +268,7 @@ impl ChangeView {
             Amendment::LiftPolicy(policy) => {
                 Self { change: "lift", policy: Some(policy.to_string()), ..Self::default() }
             }
+            Amendment::EndGrant(id) => Self { change: "end", grant: Some(id.to_string()), ..Self::default() },
         }
     }
 }

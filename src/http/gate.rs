@@ -20,6 +20,7 @@ use ringfence_indexes::{Pin, TenantId};
 
 use super::{
     limits::{self, TooSoon},
+    names,
     problem::{self, Code, Problem},
     reply::Recorded,
     request_id::RequestId,
@@ -28,7 +29,7 @@ use super::{
     state::Server,
 };
 use crate::{
-    administration::keys::KeyManager,
+    administration::{emergency::Emergency, keys::KeyManager},
     app::OpenError,
     audit::{Action, Actor, AuditEvent},
     authn::{Authenticated, ClientCertificate, CredentialHeaders, Unauthenticated},
@@ -60,6 +61,33 @@ impl Ask {
         match &self.0.0 {
             Authenticated::Operator(_) => self.operator().map(KeyManager::Operator),
             Authenticated::Caller(_) => self.permit().map(KeyManager::Tenant),
+        }
+    }
+
+    /// Whoever may be at work on emergency grants, before it is known in which tenant.
+    pub(super) fn check_emergency<A: authz::Action>(&self) -> Result<(), Problem> {
+        match &self.0.0 {
+            Authenticated::Operator(_) => self.operator().map(drop),
+            Authenticated::Caller(_) => self.permit::<A>().map(drop),
+        }
+    }
+
+    /// Whoever may be at work on emergency grants: an operator that names the tenant, or a credential with a scope for it.
+    pub(super) fn emergency<A: authz::Action>(
+        &self,
+        tenant: Option<&str>,
+        pointer: &str,
+    ) -> Result<Emergency<A>, Problem> {
+        match (&self.0.0, tenant) {
+            (Authenticated::Operator(_), Some(tenant)) => {
+                Ok(Emergency::Operator(self.operator()?, names::known_tenant(tenant)?))
+            }
+            (Authenticated::Operator(_), None) => Err(Problem::invalid(pointer, "an operator names the tenant")),
+            (Authenticated::Caller(_), None) => self.permit().map(Emergency::Tenant),
+            (Authenticated::Caller(_), Some(_)) => {
+                self.permit::<A>()?;
+                Err(Problem::invalid(pointer, "the credential says whose tenant it is"))
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod directory;
 mod docs;
 mod document_form;
 mod documents;
+mod emergency;
 mod envelope_keys;
 mod exchange;
 mod explain;

@@ -161,11 +161,13 @@ impl From<CommitError> for Problem {
             | CommitError::NoGroup
             | CommitError::NoPolicy
             | CommitError::NoUser
+            | CommitError::NoGrant
             | CommitError::NoKey => Self::not_found(),
             CommitError::NoParent | CommitError::TooDeep => Self::invalid("/parent", error.to_string()),
             CommitError::AclTooLong => Self::invalid("/acl", error.to_string()),
             CommitError::FolderInUse => Self::new(Code::Conflict, error.to_string()),
             CommitError::Moved => Self::new(Code::ContentChanged, error.to_string()),
+            CommitError::TooManyGrants => Self::invalid("", error.to_string()),
             CommitError::NoBearer => Self::invalid("/subject", error.to_string()),
             CommitError::TenantExists
             | CommitError::KeyExists

@@ -10,9 +10,9 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    access, batch, collections, directory, docs, documents, envelope_keys, exchange, explain, folders, gate, groups,
-    health, keys, openapi, outside, policies, policy_trials, problem, quarantine, reprocess, revocations, scim, search,
-    simulate, state::Server, tenants, upload,
+    access, batch, collections, directory, docs, documents, emergency, envelope_keys, exchange, explain, folders, gate,
+    groups, health, keys, openapi, outside, policies, policy_trials, problem, quarantine, reprocess, revocations, scim,
+    search, simulate, state::Server, tenants, upload,
 };
 use crate::audit::Action;
 
@@ -43,6 +43,10 @@ const ACTIONS: &[(&str, &str, Action)] = &[
     ("POST", "/v1/explain:readers", Action::ExplainReaders),
     ("POST", "/v1/explain:documents", Action::ExplainDocuments),
     ("POST", "/v1/acl:simulate", Action::SimulateAcl),
+    ("GET", "/v1/emergency-grants", Action::ListGrants),
+    ("POST", "/v1/emergency-grants", Action::DeclareGrant),
+    ("GET", "/v1/emergency-grants/{grant}", Action::ListGrants),
+    ("DELETE", "/v1/emergency-grants/{grant}", Action::EndGrant),
     ("GET", "/v1/groups", Action::ListGroups),
     ("GET", "/v1/groups/{name}", Action::ReadGroup),
     ("PUT", "/v1/groups/{name}", Action::PutGroup),
@@ -127,6 +131,8 @@ fn gated() -> OpenApiRouter<Server> {
         .routes(routes!(access::readers))
         .routes(routes!(access::documents))
         .routes(routes!(simulate::simulate))
+        .routes(routes!(emergency::list, emergency::declare))
+        .routes(routes!(emergency::get, emergency::end))
         .routes(routes!(groups::list))
         .routes(routes!(groups::put, groups::get, groups::delete))
         .routes(routes!(groups::add_member))

@@ -10,6 +10,7 @@ use ringfence_ingest::Finding;
 
 use super::{
     answer::{Answer, compute},
+    emergency::GrantUses,
     policies::Policies,
     visibility::Visibility,
 };
@@ -142,7 +143,8 @@ impl DocumentReader {
         mut event: AuditEvent,
     ) -> Result<Answer<ReleasedDocument>, ReadError> {
         for _ in 0..ATTEMPTS_MAX {
-            let view = self.scope(caller)?.fetch(collection, document)?.ok_or(ReadError::NotFound)?;
+            let scope = self.scope(caller)?;
+            let view = scope.fetch(collection, document)?.ok_or(ReadError::NotFound)?;
             let released = self.release(caller, &view, true)?;
             failpoint::reached(Place::Released, caller.tenant());
             let is_settled = failpoint::has(Fault::NoRecheck, caller.tenant()) || {
@@ -155,6 +157,7 @@ impl DocumentReader {
             failpoint::reached(Place::Rechecked, caller.tenant());
             event.count = released.chunks.len();
             event.documents = vec![format!("{collection}/{document}")];
+            GrantUses::of(&scope, [(collection, document)]).record(&self.audit, &event)?;
             return self.recorded(caller, released, &event);
         }
         Err(ReadError::Unsettled)
@@ -169,18 +172,19 @@ impl DocumentReader {
         mut event: AuditEvent,
     ) -> Result<Answer<DocumentPage>, ReadError> {
         for _ in 0..ATTEMPTS_MAX {
-            let found = self.readable(caller, collection, after, limit + 1)?;
+            let (found, uses) = self.readable(caller, collection, after, limit + 1)?;
             let documents = found.iter().take(limit).map(|view| self.release(caller, view, false));
             let documents = documents.collect::<Result<Vec<_>, _>>()?;
             failpoint::reached(Place::Released, caller.tenant());
             let is_settled = failpoint::has(Fault::NoRecheck, caller.tenant())
-                || are_same(&found, &self.readable(caller, collection, after, limit + 1)?);
+                || are_same(&found, &self.readable(caller, collection, after, limit + 1)?.0);
             if !is_settled {
                 continue;
             }
             failpoint::reached(Place::Rechecked, caller.tenant());
             event.count = documents.len();
             event.documents = documents.iter().map(|document| format!("{collection}/{}", document.id)).collect();
+            uses.record(&self.audit, &event)?;
             return self.recorded(caller, DocumentPage { documents, has_more: found.len() > limit }, &event);
         }
         Err(ReadError::Unsettled)
@@ -192,14 +196,17 @@ impl DocumentReader {
         collection: &CollectionId,
         after: Option<&DocumentId>,
         limit: usize,
-    ) -> Result<Vec<DocumentView>, ReadError> {
+    ) -> Result<(Vec<DocumentView>, GrantUses), ReadError> {
         let visibility = Visibility::of(&self.catalog, &self.engine, caller, self.clock.now());
         // A tenant that is gone took its keys with it.
         let visibility = visibility.ok_or(ReadError::CredentialGone)?;
         if !visibility.exists(collection) {
             return Err(ReadError::NotFound);
         }
-        Ok(visibility.reading().documents(collection, after, limit)?)
+        let scope = visibility.reading();
+        let found = scope.documents(collection, after, limit)?;
+        let uses = GrantUses::of(scope, found.iter().map(|view| (view.collection(), view.id())));
+        Ok((found, uses))
     }
 
     fn scope(&self, caller: &Caller) -> Result<Scope, ReadError> {

@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod documents;
+pub mod emergency;
 pub mod policies;
 pub mod query;
 pub mod ranking;

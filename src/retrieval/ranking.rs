@@ -9,6 +9,7 @@ use ringfence_indexes::{
 };
 
 use super::{
+    emergency::GrantUses,
     policies::Policies,
     query::{Query, estimated_tokens, fitting},
 };
@@ -47,6 +48,7 @@ impl Reader {
 pub struct Found {
     epoch: u64,
     hits: Vec<Hit>,
+    uses: GrantUses,
 }
 
 /// One entry of an answer.
@@ -113,7 +115,8 @@ pub fn find(
         min_score: query.min_score,
         diversity: query.diversity,
     })?;
-    Ok(Found { epoch: scope.epoch(), hits })
+    let uses = GrantUses::of(&scope, hits.iter().map(|hit| (hit.document.collection(), hit.document.id())));
+    Ok(Found { epoch: scope.epoch(), hits, uses })
 }
 
 impl Found {
@@ -125,6 +128,12 @@ impl Found {
     /// [`EngineError`] where the tenant is gone.
     pub fn still_permitted(&self, engine: &Engine, reader: &Reader, now: Timestamp) -> Result<bool, EngineError> {
         Ok(reader.scope(engine, now)?.still_permits(&self.hits))
+    }
+
+    /// What it owes to emergency grants.
+    #[must_use]
+    pub const fn uses(&self) -> &GrantUses {
+        &self.uses
     }
 
     /// The snapshot that was searched. It leaves only sealed.

@@ -135,6 +135,7 @@ impl Searcher {
             }
             event.documents = documents(&hits);
             event.count = hits.len();
+            found.uses().record(&self.audit, &event)?;
             let receipt = self.audit.record(&event)?;
             return Ok(Answer::new(self.body(&reader, query, &found, hits), receipt));
         }

@@ -1,4 +1,4 @@
-//! What decides about a tenant's documents: collections, groups, users, policies. An engine holds it of a closed tenant too.
+//! What decides about a tenant's documents: collections, groups, users, policies, emergency grants. An engine holds it of a closed tenant too.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use ringfence_indexes::{Change, TenantId};
 use sqlx::SqliteConnection;
 
 use super::{
-    NameRecord, PolicyRecord, StoreError, UserRecord, collection, group,
+    NameRecord, PolicyRecord, StoreError, UserRecord, collection, grant, group,
     ledger::Ledger,
     policy, setting,
     user::{self, USERS},
@@ -18,7 +18,7 @@ const GROUPS: i64 = 1_000;
 /// What decides about a tenant's documents.
 #[derive(Debug)]
 pub struct TenantSettings {
-    /// Collections, groups, users' names and what is said of the directory.
+    /// Collections, groups, users' names, what is said of the directory, and emergency grants.
     pub changes: Vec<Change>,
     /// The policies that hold.
     pub policies: Vec<PolicyRecord>,
@@ -49,6 +49,13 @@ pub(super) async fn read(
     for (setting, digest) in setting::all(connection, tenant).await? {
         rows_of.toggle(&digest);
         changes.push(setting.to_change());
+    }
+    for (record, digest) in grant::all(connection, tenant).await? {
+        rows_of.toggle(&digest);
+        // One that is over by itself lets nobody in.
+        if record.ended.is_none() {
+            changes.push(Change::PutGrant(record.grant.into()));
+        }
     }
     let policies = policy::page(connection, tenant, "", i64::MAX).await?;
     let permit = policy::settings(connection, tenant).await?.is_some_and(|(settings, _)| settings.permit);

@@ -71,13 +71,14 @@ pub(super) async fn write(connection: &mut SqliteConnection, name: &str, ledger:
 }
 
 /// The rows of a tenant that are read one by one when it is opened, and counted then.
-const READ_WHEN_OPENED: [&str; 6] = [
+const READ_WHEN_OPENED: [&str; 7] = [
     "SELECT digest FROM collections WHERE tenant_id = $1",
     "SELECT digest FROM documents WHERE tenant_id = $1",
     "SELECT digest FROM groups WHERE tenant_id = $1",
     "SELECT digest FROM users WHERE tenant_id = $1",
     "SELECT digest FROM user_names WHERE tenant_id = $1",
     "SELECT digest FROM directory_settings WHERE tenant_id = $1",
+    "SELECT digest FROM emergency_grants WHERE tenant_id = $1",
 ];
 /// The other rows of a tenant. Every table whose rows the ledger counts stands in one of the two lists.
 const OTHERS: [&str; 6] = [

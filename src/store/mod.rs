@@ -12,6 +12,7 @@ mod document;
 mod error;
 mod folder;
 mod form;
+mod grant;
 mod group;
 mod key;
 mod ledger;
@@ -39,6 +40,7 @@ pub use self::{
     decisive::TenantSettings,
     document::{Decision, DocumentStatus, Kept, Outdated, PlaceAfter, Quarantined, StoredContent},
     error::StoreError,
+    grant::{GrantRecord, GrantsAsked},
     policy::{PolicyRecord, PolicySettings},
     records::{
         CollectionRecord, FolderRecord, GroupRecord, NameRecord, Placement, Setting, TenantRecord, Trust, UserRecord,

@@ -81,6 +81,7 @@ pub(super) async fn delete(connection: &mut SqliteConnection, tenant: &TenantId)
         "DELETE FROM policies WHERE tenant_id = $1",
         "DELETE FROM policy_settings WHERE tenant_id = $1",
         "DELETE FROM revocations WHERE tenant_id = $1",
+        "DELETE FROM emergency_grants WHERE tenant_id = $1",
         "DELETE FROM tenants WHERE tenant_id = $1",
         "DELETE FROM ledgers WHERE tenant_id = $1",
     ] {

@@ -4,6 +4,7 @@
 
 mod directory;
 mod folders;
+mod grants;
 
 use std::{collections::HashMap, sync::Arc};
 

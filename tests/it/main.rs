@@ -29,6 +29,8 @@ mod deletion;
 #[cfg(test)]
 mod embedder;
 #[cfg(test)]
+mod emergency;
+#[cfg(test)]
 mod envelope;
 #[cfg(test)]
 mod exchange;

@@ -22,6 +22,7 @@ const ADMIN_SCOPES: &[&str] = &[
     "explain",
     "pii:read",
     "read_as_service",
+    "break_glass",
 ];
 
 /// A tenant with its administrator.

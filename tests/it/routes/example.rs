@@ -56,6 +56,10 @@ impl Example {
                 "tenant": "acme", "kind": "user", "name": "new", "subject": "user:new", "scopes": ["search"],
             })),
             ("POST", "/rotate") => json(json!({})),
+            ("POST", "/v1/emergency-grants") => json(json!({
+                "tenant": null, "principal": "user:ann", "collection": "handbook", "reason": "a drill",
+                "expires_at": "2026-11-02T10:00:00Z",
+            })),
             ("POST", "/v1/revocations") => json(json!({"subject": "user:spare"})),
             // A genuine form with a token that does not hold: who may exchange hears of it, others hear less.
             ("POST", "/oauth/token") => Some((

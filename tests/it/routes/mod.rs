@@ -32,8 +32,20 @@ const OUTSIDE_THE_API: [&str; 7] = [
 ];
 
 /// What a service may have and still read nothing as itself; the last lets it act for others.
-const EVERYTHING: [&str; 11] =
-    ["search", "read", "ingest", "acl", "collections", "keys", "policy", "audit", "review", "explain", "act"];
+const EVERYTHING: [&str; 12] = [
+    "search",
+    "read",
+    "ingest",
+    "acl",
+    "collections",
+    "keys",
+    "policy",
+    "audit",
+    "review",
+    "explain",
+    "break_glass",
+    "act",
+];
 
 struct Fixture {
     tenant: Tenant,
@@ -88,6 +100,21 @@ impl Fixture {
         find("kept").unwrap_or_else(make)
     }
 
+    /// The id of an emergency grant that is in force: there may not be very many.
+    fn grant(&self) -> String {
+        let list = self.tenant.admin.get("/v1/emergency-grants?limit=500").expect(200).json();
+        let grants = list["grants"].as_array().expect("a list");
+        let in_force = grants.iter().find(|grant| grant["state"] == "in_force").cloned();
+        let declare = || {
+            let form = json!({
+                "principal": "user:ann", "collection": "handbook", "documents": "absent", "reason": "a drill",
+                "expires_at": "2026-11-02T10:00:00Z",
+            });
+            self.tenant.admin.post("/v1/emergency-grants", &form).expect(201).json()
+        };
+        in_force.unwrap_or_else(declare)["id"].as_str().expect("an id").to_owned()
+    }
+
     /// Makes, or makes again, everything that a route may name.
     fn prepare(&self) -> BTreeMap<&'static str, String> {
         self.operator.post("/v1/tenants", &json!({"id": "victim", "name": "to be deleted"}));
@@ -102,6 +129,7 @@ impl Fixture {
         assert_eq!(held["status"], "quarantined", "{held}");
         let policy = json!({"text": "forbid (principal == User::\"nobody\", action, resource);"});
         self.tenant.admin.put("/v1/policies/eng", &policy).expect(200);
+        let grant = self.grant();
         let key = json!({"kind": "user", "name": "spare", "subject": "user:spare", "scopes": ["search"]});
         let key = self.tenant.key(&key).id;
         let user = self.directory("Users", "userName");
@@ -121,6 +149,7 @@ impl Fixture {
             ("principal", "user:ann".to_owned()),
             ("member", "user:ann".to_owned()),
             ("key", key),
+            ("grant", grant),
             ("tenant", "victim".to_owned()),
             ("quarantine collection", "inbox".to_owned()),
             ("quarantine document", "held".to_owned()),
