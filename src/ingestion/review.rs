@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use ringfence_indexes::{Acl, CollectionId, DocumentInfo, TenantId};
+use ringfence_indexes::{Acl, CollectionId, DocumentInfo, Names, TenantId};
 use ringfence_ingest::{Content, Finding, PrepareOptions, QuarantineReason, SanitizePolicy, UntrustedText, normalized};
 
 use super::{
@@ -88,9 +88,10 @@ impl Ingestion {
         let found = self.store.quarantined(caller.tenant(), caller.ceiling(), after, limit + 1).await?;
         let has_more = found.len() > limit;
         let policies = Policies::for_caller(&self.catalog, caller);
+        let names = self.engine.names(caller.tenant()).ok_or(IngestError::CredentialGone)?;
         let held = found.into_iter().take(limit).map(|quarantined| {
             let policy = policies.of(&quarantined.document.collection);
-            Held::new(quarantined.document, quarantined.reason, &policy)
+            Held::new(quarantined.document, quarantined.reason, &policy, &names)
         });
         let page = HeldPage { held: held.collect(), has_more };
         let mut event = event(caller, Action::ListQuarantine, None, request_id);
@@ -114,6 +115,7 @@ impl Ingestion {
         let StoredContent::Quarantined { reason, .. } = kept.content else { return Err(IngestError::NotFound) };
         let policy = Policies::for_caller(&self.catalog, caller).of(&place.collection);
         let parsed = self.parse(&original.content, &[]).await?;
+        let names = self.engine.names(caller.tenant()).ok_or(IngestError::CredentialGone)?;
         let document = kept.document;
         let review = self.prepare(move || {
             let info = Arc::clone(&document.info);
@@ -132,7 +134,7 @@ impl Ingestion {
                 stripped: served(&strip),
                 flagged: served(&flag),
                 findings: strip.findings,
-                held: Held::new(document, reason, &policy),
+                held: Held::new(document, reason, &policy, &names),
                 original: original.content,
             })
         });
@@ -304,7 +306,12 @@ pub(super) struct Rework {
 }
 
 impl Held {
-    fn new(document: ringfence_indexes::Document, reason: QuarantineReason, policy: &ReleasePolicy) -> Self {
+    fn new(
+        document: ringfence_indexes::Document,
+        reason: QuarantineReason,
+        policy: &ReleasePolicy,
+        names: &Names,
+    ) -> Self {
         let info = &document.info;
         Self {
             labels: release_labels(&Labels::of(info), policy),
@@ -312,7 +319,8 @@ impl Held {
             findings: info.findings.clone(),
             provenance: Provenance::of(info),
             place: Place { collection: document.collection, document: document.id },
-            acl: document.acl,
+            // With the names that it means now: who bore one before is nobody.
+            acl: names.shown(&document.acl),
         }
     }
 }

@@ -78,6 +78,29 @@ fn a_reviewer_sees_the_original_what_would_go_and_what_would_stay() {
     assert!(!list.to_string().contains("pump"), "a list has no text");
 }
 
+/// An ACL is shown with the names that it was written with, whoever bears them.
+#[test]
+fn names_that_are_borne_anew_are_shown_as_they_were_written() {
+    let fixture = Fixture::new();
+    let admin = &fixture.tenant.admin;
+    let users = "/scim/v2/Users";
+    let again = || {
+        let made = admin.post(users, &json!({"userName": "dora"})).expect(201).json();
+        made["id"].as_str().unwrap().to_owned()
+    };
+    let first = again();
+    admin.delete(&format!("{users}/{first}")).expect(204);
+    let second = again();
+    let put = fixture.tenant.text("quarantine", "d", TEXT, &["user:dora"]);
+    assert_eq!(put["status"], "quarantined", "{put}");
+    let shown = || fixture.reviewer.get("/v1/quarantine/quarantine/d").expect(200).json()["acl"]["allow"].clone();
+    let listed = || fixture.reviewer.get("/v1/quarantine").expect(200).json()["documents"][0]["acl"]["allow"].clone();
+    assert_eq!((shown(), listed()), (json!(["user:dora"]), json!(["user:dora"])));
+    admin.delete(&format!("{users}/{second}")).expect(204);
+    again();
+    assert_eq!((shown(), listed()), (json!(["user:dora;former"]), json!(["user:dora;former"])));
+}
+
 #[test]
 fn files_and_passages_are_shown_as_they_came() {
     let fixture = Fixture::new();
