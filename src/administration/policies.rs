@@ -27,6 +27,28 @@ use crate::{
 /// The longest description in bytes.
 pub const DESCRIPTION_BYTES_MAX: usize = 1_024;
 
+/// A policy as it is asked for.
+#[derive(Clone, Debug)]
+pub struct PolicyRequest {
+    /// The Cedar text.
+    pub text: String,
+    /// What it is for.
+    pub description: String,
+    /// Why it is made although permission tests fail with it. Only what can but narrow may be forced.
+    pub force: Option<String>,
+}
+
+/// A policy that was made or replaced.
+#[derive(Clone, Debug)]
+pub struct PolicyMade {
+    /// The policy.
+    pub policy: CheckedPolicy,
+    /// The permission tests that fail with it, in words; none unless it was forced.
+    pub failing: Vec<String>,
+    /// The sealed revision.
+    pub revision: String,
+}
+
 /// Whose policies are being changed.
 #[derive(Debug, Default)]
 pub struct PolicyTurns(Mutex<HashMap<TenantId, Arc<tokio::sync::Mutex<()>>>>);
@@ -83,19 +105,19 @@ impl TestRun {
 }
 
 impl Administration {
-    /// Makes or replaces a policy; gives it with the sealed revision.
+    /// Makes or replaces a policy.
     ///
     /// # Errors
-    /// [`AdministrationError::Fields`] where the text is no policy, [`AdministrationError::TestsFail`] where permission tests would fail.
+    /// [`AdministrationError::Fields`] where the text is no policy, or is forced and may widen; [`AdministrationError::TestsFail`] where permission tests would fail and it is not forced.
     pub async fn put_policy(
         &self,
         permit: &Permit<ManagePolicies>,
         name: PolicyName,
-        text: String,
-        description: String,
+        request: PolicyRequest,
         request_id: &str,
-    ) -> Result<Answer<(CheckedPolicy, String)>, AdministrationError> {
+    ) -> Result<Answer<PolicyMade>, AdministrationError> {
         let tenant = permit.tenant();
+        let PolicyRequest { text, description, force } = request;
         let policy = Arc::new(check(name.clone(), text.clone()).await?);
         let _turn = self.policy_turns.take(tenant).await;
         let rules = self.rules(tenant)?;
@@ -106,16 +128,24 @@ impl Administration {
             let detail = format!("there are {POLICIES_MAX} policies already, and more are not evaluated");
             return Err(AdministrationError::Fields(vec![("#/path/name".to_owned(), detail)]));
         }
-        self.need_passing_tests(tenant, rules.with(Arc::clone(&policy))).await?;
+        if force.is_some() {
+            check_narrows(&policy, rules.policy(&name).map(Arc::as_ref))?;
+        }
+        let run = self.tests_with(tenant, rules.with(Arc::clone(&policy))).await?;
+        if force.is_none() && !run.unmet.is_empty() {
+            return Err(AdministrationError::TestsFail(run.faults()));
+        }
+        let failing: Vec<String> = run.unmet.iter().map(|unmet| run.told(unmet)).collect();
         let before = self.store.policy_versions(tenant, &name, None, 1).await?.pop();
         let record = self.version(permit, before.as_ref(), name, Some(text), description);
-        let write = PolicyWrite { record: record.clone(), policy: Some(Arc::clone(&policy)) };
+        let forced = force.filter(|_| !failing.is_empty());
+        let write = PolicyWrite { record: record.clone(), policy: Some(Arc::clone(&policy)), forced };
         let write = Write::WritePolicy(tenant.clone(), Box::new(write));
         let committed = self.commit(permit.caller(), write, 200, request_id).await?;
         // Where nothing changed, it stays the version that it was.
         let same = before.filter(|before| (&before.text, &before.description) == (&record.text, &record.description));
-        let checked = CheckedPolicy { record: same.unwrap_or(record), policy: Some(policy) };
-        Ok(Answer::new((checked, committed.revision), committed.receipt))
+        let policy = CheckedPolicy { record: same.unwrap_or(record), policy: Some(policy) };
+        Ok(Answer::new(PolicyMade { policy, failing, revision: committed.revision }, committed.receipt))
     }
 
     /// Deletes a policy; gives the sealed revision. Its versions can still be read.
@@ -135,7 +165,7 @@ impl Administration {
         self.need_passing_tests(tenant, rules.without(&name)).await?;
         let before = self.store.policy_versions(tenant, &name, None, 1).await?.pop();
         let record = self.version(permit, before.as_ref(), name, None, String::new());
-        let write = Write::WritePolicy(tenant.clone(), Box::new(PolicyWrite { record, policy: None }));
+        let write = Write::WritePolicy(tenant.clone(), Box::new(PolicyWrite { record, policy: None, forced: None }));
         let committed = self.commit(permit.caller(), write, 204, request_id).await?;
         Ok(Answer::new(committed.revision, committed.receipt))
     }
@@ -300,9 +330,14 @@ impl Administration {
 
     /// Refuses policies with which a permission test of the tenant would fail.
     async fn need_passing_tests(&self, tenant: &TenantId, rules: Ruleset) -> Result<(), AdministrationError> {
-        let tests = parse_tests(&self.store.policy_settings(tenant).await?.tests)?;
-        let run = self.run_tests(tenant, Some(rules), tests).await?;
+        let run = self.tests_with(tenant, rules).await?;
         if run.unmet.is_empty() { Ok(()) } else { Err(AdministrationError::TestsFail(run.faults())) }
+    }
+
+    /// Runs the permission tests of the tenant with other policies.
+    async fn tests_with(&self, tenant: &TenantId, rules: Ruleset) -> Result<TestRun, AdministrationError> {
+        let tests = parse_tests(&self.store.policy_settings(tenant).await?.tests)?;
+        self.run_tests(tenant, Some(rules), tests).await
     }
 
     /// Holds tests against these policies, or those that hold now.
@@ -346,6 +381,18 @@ pub(super) fn need_reach(permit: &Permit<ManagePolicies>, tests: &[PermissionTes
         Some(test) => Err(AdministrationError::Fields(vec![("/tests".to_owned(), detail(test.line))])),
         None => Ok(()),
     }
+}
+
+/// Refuses to force what may open something: a policy that permits, and one in the place of another that forbids, of which it may leave something out.
+fn check_narrows(policy: &TenantPolicy, before: Option<&TenantPolicy>) -> Result<(), AdministrationError> {
+    let refused = |detail: &str| Err(AdministrationError::Fields(vec![("/force".to_owned(), detail.to_owned())]));
+    if policy.permits() {
+        return refused("only a policy that forbids and permits nothing can be forced");
+    }
+    if before.is_some_and(TenantPolicy::forbids) {
+        return refused("what replaces a policy that forbids may open something: force one of another name");
+    }
+    Ok(())
 }
 
 fn refused(pointer: &str, fault: &PolicyFault) -> AdministrationError {

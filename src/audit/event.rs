@@ -175,6 +175,8 @@ actions! {
     ReadPolicy = "policy.read",
     /// A tenant policy was made or replaced.
     PutPolicy = "policy.put",
+    /// A tenant policy was made although permission tests fail with it; the reason stands beside its name.
+    ForcePolicy = "policy.force",
     /// A tenant policy was deleted.
     DeletePolicy = "policy.delete",
     /// It was asked what a change of policies would open and close.

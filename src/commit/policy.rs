@@ -15,7 +15,7 @@ const VERSIONS_MAX: u32 = 50;
 impl Apply<'_> {
     pub(super) async fn write_policy(&mut self, tenant: TenantId, write: PolicyWrite) -> Result<Applied, Refused> {
         self.need_tenant(&tenant).await?;
-        let PolicyWrite { record, policy } = write;
+        let PolicyWrite { record, policy, forced: _ } = write;
         let before = self.writer.newest_policy(&tenant, &record.name).await?;
         let (was_there, newest) = before.as_ref().map_or((false, 0), |before| (before.text.is_some(), before.version));
         if policy.is_none() && !was_there {

@@ -62,7 +62,10 @@ fn describe(write: &Write) -> (Action, String) {
         Write::RemoveMember { group, member, .. } => (Action::RemoveMember, membership(group, member)),
         Write::DeleteGroup { group, .. } => (Action::DeleteGroup, group.to_string()),
         Write::WritePolicy(_, write) if write.policy.is_none() => (Action::DeletePolicy, write.record.name.to_string()),
-        Write::WritePolicy(_, write) => (Action::PutPolicy, version(write)),
+        Write::WritePolicy(_, write) => match &write.forced {
+            Some(reason) => (Action::ForcePolicy, format!("{}: {reason}", version(write))),
+            None => (Action::PutPolicy, version(write)),
+        },
         Write::PutPolicySettings(..) => (Action::PutPolicySettings, "settings".to_owned()),
         Write::CreateGroup(_, record) => (Action::PutGroup, record.group.to_string()),
         Write::ReplaceGroup { group, record, .. } => (Action::PutGroup, renamed(group, &record.group)),

@@ -337,6 +337,8 @@ pub struct PolicyWrite {
     pub record: PolicyRecord,
     /// The policy that was made of its text; `None` for a deletion.
     pub policy: Option<Arc<TenantPolicy>>,
+    /// Why it is made although permission tests fail with it.
+    pub forced: Option<String>,
 }
 
 /// What becomes of a document.

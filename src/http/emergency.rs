@@ -147,7 +147,7 @@ impl EmergencyForm {
         let expires_at = acl_form::parse_time(&self.expires_at).ok_or_else(|| invalid("/expires_at", &TIME));
         let (principal, collection) = (kept(principal, &mut faults), kept(collection, &mut faults));
         let (documents, expires_at) = (kept(documents, &mut faults), kept(expires_at, &mut faults));
-        let reason = kept(reason(&self.reason), &mut faults);
+        let reason = kept(one_line("/reason", &self.reason), &mut faults);
         let (Some(principal), Some(collection), Some(documents), Some(expires_at), Some(reason)) =
             (principal, collection, documents, expires_at, reason)
         else {
@@ -162,12 +162,12 @@ fn kept<T>(value: Result<T, FieldError>, faults: &mut Vec<FieldError>) -> Option
     value.map_err(|fault| faults.push(fault)).ok()
 }
 
-fn reason(text: &str) -> Result<String, FieldError> {
+/// A reason for the audit log.
+pub(super) fn one_line(pointer: &str, text: &str) -> Result<String, FieldError> {
     let text = text.trim();
     if text.is_empty() || text.len() > REASON_BYTES_MAX || text.contains(char::is_control) {
-        let detail =
-            format!("must have 1 to {REASON_BYTES_MAX} bytes on one line: it is what the grant is accounted by");
-        return Err(invalid("/reason", &detail));
+        let detail = format!("must have 1 to {REASON_BYTES_MAX} bytes on one line: it is recorded");
+        return Err(invalid(pointer, &detail));
     }
     Ok(text.to_owned())
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     body::read_bounded,
+    emergency::one_line,
     gate::Ask,
     json,
     names::{self, Names},
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::{
     acl_form::format_time,
-    administration::policies::{CheckedPolicy, DESCRIPTION_BYTES_MAX},
+    administration::policies::{CheckedPolicy, DESCRIPTION_BYTES_MAX, PolicyMade, PolicyRequest},
     authz::ManagePolicies,
     store::{PolicyRecord, PolicySettings},
 };
@@ -43,6 +44,9 @@ pub(super) struct PolicyForm {
     /// What it is for.
     #[schema(example = "Contractors read nothing of HR", max_length = 1024)]
     description: Option<String>,
+    /// Why it must hold although permission tests fail with it, in at most 500 bytes: for an emergency. Only a policy that permits nothing, and replaces none that forbids, can be forced. It is recorded.
+    #[schema(example = json!(null), max_length = 500)]
+    force: Option<String>,
 }
 
 /// A policy.
@@ -73,6 +77,9 @@ struct PolicyView {
     written_at: String,
     /// By whom.
     written_by: String,
+    /// The permission tests that fail with it; only in the answer to a change that was forced.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failing_tests: Vec<String>,
     /// The revision of the change; only in the answer to one.
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
@@ -163,6 +170,7 @@ impl PolicyView {
             warnings: policy.map(|policy| policy.warnings().to_vec()).unwrap_or_default(),
             written_at: format_time(record.written_at),
             written_by: record.written_by,
+            failing_tests: Vec::new(),
             revision,
         }
     }
@@ -197,7 +205,7 @@ fn description(text: Option<String>) -> Result<String, Problem> {
 
 /// Make or replace a tenant policy
 ///
-/// Scope `policy`. The text is checked against the schema, and the tenant's permission tests are run with it: where one fails, nothing is changed (422 `tests_fail`). In effect for every request that begins after the answer.
+/// Scope `policy`. The text is checked against the schema, and the tenant's permission tests are run with it: where one fails, nothing is changed (422 `tests_fail`), unless the policy can only narrow and is forced. In effect for every request that begins after the answer.
 #[utoipa::path(
     put, path = "/v1/policies/{name}", tag = "policies", operation_id = "put_policy",
     params(("name" = String, Path, description = "The policy: letters, digits, `_`, `-` and `.`")),
@@ -216,9 +224,13 @@ pub(super) async fn put(
     json::require_json(&headers)?;
     let form = json::parse::<PolicyForm>(&read_bounded(body, server.settings.json_bytes_max).await?)?;
     let description = description(form.description)?;
-    let answer = server.administration.put_policy(&permit, name, form.text, description, ask.id()).await?;
-    let ((policy, revision), receipt) = answer.into_parts();
-    Ok(reply_written(StatusCode::OK, &PolicyView::new(policy, Some(revision.clone())), &revision, receipt))
+    let force = form.force.as_deref().map(|text| one_line("/force", text)).transpose();
+    let force = force.map_err(|fault| Problem::invalid_fields(vec![fault]))?;
+    let request = PolicyRequest { text: form.text, description, force };
+    let made = server.administration.put_policy(&permit, name, request, ask.id()).await?;
+    let (PolicyMade { policy, failing, revision }, receipt) = made.into_parts();
+    let view = PolicyView { failing_tests: failing, ..PolicyView::new(policy, Some(revision.clone())) };
+    Ok(reply_written(StatusCode::OK, &view, &revision, receipt))
 }
 
 /// Read a tenant policy

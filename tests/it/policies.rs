@@ -209,6 +209,47 @@ fn permission_tests_guard_every_change() {
 }
 
 #[test]
+fn what_only_narrows_can_be_forced_past_tests_that_fail() {
+    let server = Server::start();
+    let (tenant, ann, _bo) = world(&server);
+    let admin = &tenant.admin;
+    let tests = json!({"tests": "expect user:ann (group:eng) read collection/hr/*"});
+    admin.put("/v1/policies:tests", &tests).expect(200);
+    let stop = json!({"text": "forbid (principal, action, resource in Collection::\"hr\");"});
+    assert_refused(&admin.put("/v1/policies/stop", &stop), 422, "tests_fail");
+    assert_eq!(found(&ann).len(), 4);
+    let forced = |text: &str| json!({"text": text, "force": "INC-9: hr is being read by an intruder"});
+    let text = stop["text"].as_str().unwrap();
+    for reason in ["", "  ", "two\nlines"] {
+        let blank = admin.put("/v1/policies/stop", &merged(stop.clone(), &json!({"force": reason})));
+        assert_refused(&blank, 422, "invalid_fields");
+    }
+    let made = admin.put("/v1/policies/stop", &forced(text)).expect(200).json();
+    let failing = made["failing_tests"].as_array().expect("the tests that fail");
+    assert!(failing[0].as_str().unwrap().contains("user:ann (group:eng) read collection/hr/*"), "{made}");
+    assert_eq!(found(&ann), ["wiki/d1", "wiki/d2"]);
+    let path = server.app().audit.path(Some(&ringfence_indexes::TenantId::new("acme").unwrap()));
+    let log = std::fs::read_to_string(path).unwrap();
+    let record = log.lines().find(|line| line.contains("\"policy.force\"")).expect("a record of its own");
+    assert!(record.contains("stop/1: INC-9: hr is being read by an intruder"), "{record}");
+
+    // What may open something cannot be forced: a weaker policy in its place, or one that permits.
+    let weaker = "forbid (principal == User::\"bo\", action, resource in Collection::\"hr\") when { false };";
+    assert_refused(&admin.put("/v1/policies/stop", &forced(weaker)), 422, "invalid_fields");
+    admin.put("/v1/policies:tests", &json!({"tests": ""})).expect(200);
+    admin.put("/v1/policies:settings", &json!({"permit": true})).expect(200);
+    admin.put("/v1/policies:tests", &tests).expect(200);
+    let permit = "permit (principal == User::\"bo\", action, resource);";
+    assert_refused(&admin.put("/v1/policies/open", &forced(permit)), 422, "invalid_fields");
+    assert_eq!(found(&ann), ["wiki/d1", "wiki/d2"]);
+    // The way back is free: with it the tests pass again.
+    admin.delete("/v1/policies/stop").expect(204);
+    assert_eq!(found(&ann).len(), 4);
+    let plain = admin.put("/v1/policies/calm", &forced("forbid (principal == User::\"zoe\", action, resource);"));
+    assert!(plain.expect(200).json().get("failing_tests").is_none());
+}
+
+#[test]
 fn a_dry_run_tells_what_then_happens() {
     let server = Server::start();
     let (tenant, ann, bo) = world(&server);
