@@ -20,12 +20,15 @@ pub(super) struct Acting {
     pub(super) groups: Groups,
     pub(super) attributes: BTreeMap<String, AttributeValue>,
     pub(super) token: Option<TokenFacts>,
+    /// What the person's token allows, where it says so: what is done for them is what person, program and token allow.
+    pub(super) scopes: Option<Scopes>,
 }
 
 impl From<VerifiedToken> for Acting {
     fn from(token: VerifiedToken) -> Self {
-        let VerifiedToken { principal, groups, attributes, facts, .. } = token;
-        Self { principal, groups, attributes, token: Some(facts) }
+        let VerifiedToken { principal, groups, attributes, facts, scopes, says_scopes, .. } = token;
+        let scopes = says_scopes.then_some(scopes);
+        Self { principal, groups, attributes, token: Some(facts), scopes }
     }
 }
 
@@ -89,10 +92,13 @@ impl Holder {
                 subject(tenant.clone(), own, groups, self.attributes).with_source(AttributeSource::Keys)
             },
         );
-        let mut directory = Directory::Adds;
+        let (mut directory, mut scopes) = (Directory::Adds, self.scopes);
         let (reader, writer, acting_for) = match acting {
             Some(person) => {
                 directory = person.groups.directory;
+                if let Some(allowed) = &person.scopes {
+                    scopes = scopes.intersect(allowed);
+                }
                 if let Credential::Key { on_behalf, .. } = &mut credential {
                     on_behalf.clone_from(&person.token);
                 }
@@ -108,7 +114,7 @@ impl Holder {
             acting_for,
             reader,
             writer,
-            scopes: self.scopes,
+            scopes,
             ceiling: self.collections.map_or(Selection::All, Selection::Only),
             key: self.key,
             expires_at: self.expires_at,

@@ -10,7 +10,7 @@ use jsonwebtoken::{
 use ringfence_indexes::{TenantId, Timestamp};
 use serde_json::Value;
 
-use super::{remote_keys::RemoteKeys, strict_json};
+use super::{key_file::KeyFile, remote_keys::RemoteKeys, strict_json};
 use crate::authz::Scopes;
 
 /// The shortest secret for HS256: as long as its hash (RFC 7518, 3.2).
@@ -79,6 +79,8 @@ pub enum GroupSource {
 pub enum KeySource {
     /// Read at the start.
     Fixed(Arc<IssuerKeys>),
+    /// In a file that is looked at again.
+    File(Arc<KeyFile>),
     /// Published at an address.
     Remote(Arc<RemoteKeys>),
 }
@@ -95,6 +97,7 @@ impl KeySource {
     pub fn current(&self, now: Timestamp) -> Option<Arc<IssuerKeys>> {
         match self {
             Self::Fixed(keys) => Some(Arc::clone(keys)),
+            Self::File(file) => file.current(now),
             Self::Remote(keys) => keys.current(now),
         }
     }

@@ -11,6 +11,7 @@ mod development;
 mod exchange;
 mod identity;
 mod issuer;
+mod key_file;
 mod key_record;
 mod key_uses;
 mod keyring;
@@ -42,6 +43,7 @@ pub use self::{
     development::{DevelopmentClaims, DevelopmentIssuer, TTL_SECONDS_MAX},
     exchange::{ExchangeError, ExchangeRequest, TaskTokenIssued},
     issuer::{GroupSource, Issuer, IssuerKeys, KeySetError, KeySource, SECRET_BYTES_MIN, TenantSource},
+    key_file::{KeyFile, KeyFileError},
     key_record::{KeyKind, KeyRecord, PreviousSecret},
     key_uses::KeyUses,
     keyring::{KeyHasher, Keyring, NewKey, key_id_of},
@@ -164,23 +166,26 @@ impl Authenticator {
         name == TASK_ISSUER || self.parts.issuers.iter().any(|issuer| issuer.issuer == name)
     }
 
-    /// Keeps the keys fresh that issuers publish, for as long as it is polled.
+    /// Keeps the keys fresh that issuers publish, or that files hold, for as long as it is polled.
     pub async fn keep_keys(&self) {
-        let remote = self.parts.issuers.iter().filter_map(|issuer| match &issuer.keys {
-            KeySource::Remote(keys) => Some((issuer.issuer.clone(), Arc::clone(keys))),
-            KeySource::Fixed(_) => None,
-        });
         // Side by side: an issuer that does not answer holds up none of the others.
-        let keeping = remote.map(|(issuer, keys)| keys.keep(issuer, Arc::clone(&self.parts.clock)));
+        let keeping = self.parts.issuers.iter().map(|issuer| async move {
+            let (name, clock) = (issuer.issuer.clone(), Arc::clone(&self.parts.clock));
+            match &issuer.keys {
+                KeySource::Fixed(_) => {}
+                KeySource::File(file) => Arc::clone(file).keep(name, clock).await,
+                KeySource::Remote(keys) => Arc::clone(keys).keep(name, clock).await,
+            }
+        });
         futures_util::future::join_all(keeping).await;
     }
 
-    /// Whether each issuer that publishes its keys has some that may be trusted now, by its name.
+    /// Whether each issuer whose keys are renewed has some that may be trusted now, by its name.
     #[must_use]
     pub fn published_keys(&self) -> Vec<(&str, bool)> {
-        let remote = self.parts.issuers.iter().filter(|issuer| matches!(issuer.keys, KeySource::Remote(_)));
+        let renewed = self.parts.issuers.iter().filter(|issuer| !matches!(issuer.keys, KeySource::Fixed(_)));
         let now = self.parts.clock.now();
-        remote.map(|issuer| (issuer.issuer.as_str(), issuer.keys.current(now).is_some())).collect()
+        renewed.map(|issuer| (issuer.issuer.as_str(), issuer.keys.current(now).is_some())).collect()
     }
 
     /// Verifies the credential of a request. A token with a key id that is not known waits for its issuer's keys to be fetched anew, once and not for long.
@@ -207,7 +212,8 @@ impl Authenticator {
         };
         let is_renewed = match self.parts.issuers.get(issuer).map(|issuer| &issuer.keys) {
             Some(KeySource::Remote(keys)) => keys.demand(&self.parts.clock).await,
-            _ => false,
+            Some(KeySource::File(file)) => file.demand(&self.parts.clock).await,
+            Some(KeySource::Fixed(_)) | None => false,
         };
         if !is_renewed {
             return Err(Unauthenticated::Invalid);
@@ -321,7 +327,7 @@ impl Authenticator {
                 // What is asserted of the person are groups; attributes that nobody verified are missing, and fail.
                 let attributes = BTreeMap::new();
                 let groups = Groups { named: named.groups, directory: Directory::Adds };
-                Ok(Some(Acting { principal: named.person, groups, attributes, token: None }))
+                Ok(Some(Acting { principal: named.person, groups, attributes, token: None, scopes: None }))
             }
             (None, Some(token)) => {
                 may(Scope::Act)?;

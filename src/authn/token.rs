@@ -34,6 +34,8 @@ pub(super) struct VerifiedToken {
     pub(super) groups: Groups,
     pub(super) attributes: BTreeMap<String, AttributeValue>,
     pub(super) scopes: Scopes,
+    /// Whether the token itself says its scopes, as its issuer does by `scope_claim`.
+    pub(super) says_scopes: bool,
     pub(super) facts: TokenFacts,
     /// The certificate that its holder must show beside it (RFC 8705).
     pub(super) bound_to: Option<[u8; 32]>,
@@ -206,6 +208,7 @@ fn read_claims(claims: &Map<String, Value>, issuer: &Issuer, now: Timestamp) -> 
         groups: read_groups(claims, issuer)?,
         attributes: read_attributes(claims, issuer).ok_or(TokenError::Invalid)?,
         scopes: read_scopes(claims, issuer).ok_or(TokenError::Invalid)?,
+        says_scopes: issuer.scope_claim.is_some(),
         facts: TokenFacts { issuer: issuer.issuer.clone(), expires_at, jti, issued_at: issued_at(claims) },
         bound_to: confirmation(claims).ok_or(TokenError::Invalid)?,
     })

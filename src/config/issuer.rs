@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::check::{UnsafeConfig, check_private_file};
 use crate::{
-    authn::{Algorithm, GroupSource, Issuer, IssuerKeys, KeySource, RemoteKeys, TenantSource},
+    authn::{Algorithm, GroupSource, Issuer, IssuerKeys, KeyFile, KeySource, RemoteKeys, TenantSource},
     authz::Scopes,
 };
 
@@ -199,7 +199,14 @@ impl IssuerConfig {
         };
         let keys = match (&self.jwks_url, &self.jwks_file, &self.secret_file) {
             (Some(url), None, None) => return self.published(url),
-            (None, Some(path), None) => IssuerKeys::from_jwks(&read(path)?),
+            (None, Some(path), None) => {
+                let file = KeyFile::open(path).map_err(|error| {
+                    let cause = std::error::Error::source(&error);
+                    let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
+                    refuse(format!("`{}`: {error}{cause}", path.display()))
+                })?;
+                return Ok(KeySource::File(Arc::new(file)));
+            }
             (None, None, Some(path)) => {
                 check_private_file(path)?;
                 IssuerKeys::from_secret(&read(path)?)

@@ -1,6 +1,6 @@
 //! Tokens that must be refused (T17): each is answered like every other bad credential, and none makes the server ask anybody for anything.
 
-mod signer;
+pub(crate) mod signer;
 
 use std::{
     io::ErrorKind,

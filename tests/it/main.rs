@@ -45,6 +45,8 @@ mod hostile;
 #[cfg(test)]
 mod hostile_tokens;
 #[cfg(test)]
+mod key_files;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod noninterference;

@@ -52,6 +52,45 @@ fn a_service_reads_as_the_person_whose_token_it_shows() {
     assert_refused(&answer, 401, "unauthenticated");
 }
 
+/// What is done for a person is what the person, the program and the person's token allow: a token that says its scopes narrows those of the key that shows it.
+#[test]
+fn a_service_does_no_more_than_the_token_it_shows_allows() {
+    let server = Server::start_with(|config, folder| {
+        let mut issuer = issuer(folder, "acme");
+        issuer.scopes = ["search", "read", "ingest", "acl"].map(str::to_owned).to_vec();
+        issuer.scope_claim = Some("scope".to_owned());
+        config.issuer = vec![issuer];
+    });
+    let tenant = server.tenant("acme");
+    tenant.collection("handbook", &json!({}));
+    tenant.text("handbook", "d", "keys for ann", &["user:ann"]);
+    let gateway = tenant.service("gateway", &["search", "read", "ingest", "explain", "act"]);
+    let shown = |scope: Value| {
+        let token = mint(&merged(claims("ann", &[]), &json!({"scope": scope})));
+        gateway.with("ringfence-on-behalf-of", &token)
+    };
+    let statuses = |scope: Value| {
+        let caller = shown(scope);
+        let explain = json!({"principal": "user:ann", "collection": "handbook", "document_id": "d"});
+        let written = json!({"text": "x", "acl": {"allow": ["user:ann"]}});
+        [
+            caller.post("/v1/search", &json!({"query": "keys"})).status,
+            caller.get("/v1/collections/handbook/documents/d").status,
+            caller.put("/v1/collections/handbook/documents/x", &written).status,
+            caller.post("/v1/explain", &explain).status,
+        ]
+    };
+    assert_eq!(statuses(json!("search")), [200, 403, 403, 403]);
+    assert_eq!(statuses(json!("search read openid")), [200, 200, 403, 403]);
+    assert_eq!(statuses(json!("search read ingest explain acl")), [200, 200, 200, 403], "within those of its issuer");
+    assert_eq!(statuses(json!("")), [403; 4]);
+    assert_eq!(statuses(json!(["read"])), [403, 200, 403, 403]);
+    let narrow = tenant.service("narrow", &["search", "act"]);
+    let token = mint(&merged(claims("ann", &[]), &json!({"scope": "search read ingest"})));
+    let narrow = narrow.with("ringfence-on-behalf-of", &token);
+    assert_refused(&narrow.get("/v1/collections/handbook/documents/d"), 403, "missing_scope");
+}
+
 #[test]
 fn every_bad_token_gets_the_same_answer() {
     let (server, _tenant) = server();
