@@ -101,7 +101,8 @@ impl Client {
         self.request_with(method, path, [])
     }
 
-    fn request_with<'pair>(
+    /// The same with a query.
+    pub fn request_with<'pair>(
         &self,
         method: Method,
         path: &[&str],

@@ -53,7 +53,7 @@ A key of kind `user` is that person: `--subject user:alice`.
 A `service` or `agent` key reads as the person it names with scope `assert` or `act`, or as itself with `read_as_service`.
 An `operator` key manages tenants and keys and reaches no content.
 
-scopes: search read ingest acl collections keys policy audit review act assert explain pii:read read_as_service")]
+scopes: search read ingest acl collections keys policy audit review act assert explain pii:read read_as_service break_glass")]
 struct Create {
     /// The tenant, which an operator names; a tenant's own key makes keys of its tenant
     #[arg(long)]

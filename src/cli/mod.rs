@@ -8,6 +8,7 @@ pub mod client;
 mod demo;
 mod doctor;
 mod duration;
+mod emergency;
 mod failure;
 mod ingest;
 mod init;
@@ -19,6 +20,7 @@ mod policy;
 mod reprocess;
 mod search;
 mod serve;
+mod task;
 mod tenant;
 mod token;
 mod verify;
@@ -57,8 +59,8 @@ enum Command {
     Tenant(tenant::Tenant),
     /// Create, list, rotate and revoke API keys
     Key(key::Key),
-    /// Mint tokens of the development issuer
-    Token(token::Token),
+    /// Exchange, narrow and revoke tokens; mint those of the development issuer
+    Token(Box<token::Token>),
     /// Upload files and folders into a collection
     Ingest(ingest::Ingest),
     /// Search, as a table
@@ -69,6 +71,8 @@ enum Command {
     Reprocess(reprocess::Reprocess),
     /// Make, list, delete, try out and test the tenant's policies
     Policy(policy::Policy),
+    /// Let somebody in for a short time, see who is, and end it
+    Emergency(emergency::Emergency),
     /// Check and read the audit log
     Audit(audit::Audit),
     /// Check a running server or a data directory
@@ -107,12 +111,13 @@ async fn run(command: Command, context: Context) -> Result<(), Failure> {
         Command::Demo(demo) => demo.run(&context).await,
         Command::Tenant(tenant) => tenant.run(&context).await,
         Command::Key(key) => key.run(&context).await,
-        Command::Token(token) => token.run(&context),
+        Command::Token(token) => token.run(&context).await,
         Command::Ingest(ingest) => ingest.run(&context).await,
         Command::Search(search) => search.run(&context).await,
         Command::Verify(verify) => verify.run(&context).await,
         Command::Reprocess(reprocess) => reprocess.run(&context).await,
         Command::Policy(policy) => policy.run(&context).await,
+        Command::Emergency(emergency) => emergency.run(&context).await,
         Command::Audit(audit) => audit.run(&context).await,
         Command::Doctor(doctor) => doctor.run(&context).await,
     }

@@ -1,4 +1,4 @@
-//! `ringfence token mint`: a token of the development issuer, to be a user without an identity provider.
+//! `ringfence token`: mint a token of the development issuer, to be a user without an identity provider; what is done with tokens for a task is beside.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use ringfence_indexes::{Principal, PrincipalKind, TenantId};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{duration, failure::Failure, local, options, options::Context, output};
+use super::{admin::AdminOptions, duration, failure::Failure, local, options, options::Context, output, task};
 use crate::{
     app::StartError,
     authn::{DevelopmentClaims, DevelopmentIssuer, TTL_SECONDS_MAX},
@@ -28,6 +28,17 @@ pub(super) struct Token {
 enum TokenCommand {
     /// Sign a token with the key of the data directory; needs `development_issuer = true`
     Mint(Mint),
+    /// Get a token for one task of a person, whose token is shown
+    Exchange(task::Exchange),
+    /// Make a token for a task narrower, without asking anybody
+    Narrow(task::Narrow),
+    /// Refuse tokens although their issuer stands by them
+    Revoke(Box<task::Revoke>),
+    /// List the tokens that are refused
+    Revocations {
+        #[command(flatten)]
+        admin: AdminOptions,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -56,9 +67,16 @@ struct Mint {
 }
 
 impl Token {
-    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let TokenCommand::Mint(mint) = self.command;
-        mint.run(context)
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        match self.command {
+            TokenCommand::Mint(mint) => mint.run(context),
+            TokenCommand::Exchange(exchange) => exchange.run(context).await,
+            TokenCommand::Narrow(narrow) => narrow.run(context),
+            TokenCommand::Revoke(revoke) => revoke.run(context).await,
+            TokenCommand::Revocations { admin } => {
+                admin.with(context, async |client| task::revocations(client, context).await).await
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The built command as a person runs it: what it prints, what it refuses, how it exits.
 
+mod emergency;
 mod policy;
 mod world;
 
