@@ -17,10 +17,12 @@ use crate::{
 pub(crate) struct Directory {
     members: HashTrieMapSync<Principal, BTreeSet<Principal>>,
     groups: HashTrieMapSync<Principal, BTreeSet<Principal>>,
-    /// By plain name. INVARIANT: every name that a user of the directory bears, or ever bore.
+    /// By plain name. INVARIANT: every name that a user of the directory bears, or ever bore, and every name of a group that was given up.
     standings: HashTrieMapSync<Principal, Arc<Standing>>,
     declarations: Arc<Declarations>,
     known_users_only: bool,
+    /// Whether the name of some group was given up.
+    gave_up_groups: bool,
 }
 
 impl Default for Directory {
@@ -31,6 +33,7 @@ impl Default for Directory {
             standings: HashTrieMapSync::new_sync(),
             declarations: Arc::default(),
             known_users_only: false,
+            gave_up_groups: false,
         }
     }
 }
@@ -62,6 +65,7 @@ impl Directory {
 
     /// Says how a name stands from now on.
     pub(crate) fn put_standing(&mut self, name: Principal, standing: Standing) {
+        self.gave_up_groups |= name.kind() == PrincipalKind::Group;
         self.standings.insert_mut(name, Arc::new(standing));
     }
 
@@ -77,6 +81,11 @@ impl Directory {
 
     pub(crate) fn declarations(&self) -> &Declarations {
         &self.declarations
+    }
+
+    /// Whether the name of some group was given up, so that another may bear it.
+    pub(crate) const fn gave_up_groups(&self) -> bool {
+        self.gave_up_groups
     }
 
     pub(crate) const fn requires_known_users(&self) -> bool {
@@ -138,7 +147,7 @@ impl Directory {
 
     /// These principals and every group they belong to, directly or through other groups; nobody where the directory does not admit one of them. Cycles end.
     ///
-    /// Plain names go in; a user comes out as the bearer of the name, which is what `allow` is compared with.
+    /// Plain names go in; a user or group comes out as the bearer of the name, which is what `allow` is compared with.
     pub(crate) fn closure(&self, principals: &BTreeSet<Principal>) -> BTreeSet<Principal> {
         if self.admits_all(principals) { self.closure_of_bearers(principals) } else { BTreeSet::new() }
     }
@@ -157,9 +166,10 @@ impl Directory {
         principals.iter().all(|principal| self.admits(principal))
     }
 
-    /// The bearers of the users' names among these.
+    /// The bearers of the users' and groups' names among these.
     fn borne(&self, mut principals: BTreeSet<Principal>) -> BTreeSet<Principal> {
-        let is_borne_anew = |name: &&Principal| name.kind() == PrincipalKind::User && self.bearer(name) != **name;
+        let may_be = |kind| kind == PrincipalKind::User || (kind == PrincipalKind::Group && self.gave_up_groups);
+        let is_borne_anew = |name: &&Principal| may_be(name.kind()) && self.bearer(name) != **name;
         let names: Vec<Principal> = principals.iter().filter(is_borne_anew).cloned().collect();
         for name in names {
             principals.insert(self.bearer(&name));

@@ -10,7 +10,7 @@ use crate::{error::InvalidName, id::TenantId, rules::RequestContext};
 
 /// The longest principal in bytes, prefix included.
 const PRINCIPAL_BYTES_MAX: usize = 256;
-/// Stands between a user's name and the generation of its bearer. No name from outside may have it.
+/// Stands between a user's or group's name and the generation of its bearer. No name from outside may have it.
 const GENERATION: char = ';';
 
 /// A name that an ACL can grant to: `user:…`, `group:…`, `service:…`, `role:…` or `everyone`.
@@ -78,19 +78,16 @@ impl Principal {
         let generation = generation.parse().map_err(|_| InvalidName::Characters)?;
         let restored = plain.of_generation(generation);
         // One form for each, so that what is equal is equal.
-        if plain.kind() == PrincipalKind::User && restored.as_str() == name {
-            Ok(restored)
-        } else {
-            Err(InvalidName::Characters)
-        }
+        let is_borne = matches!(plain.kind(), PrincipalKind::User | PrincipalKind::Group);
+        if is_borne && restored.as_str() == name { Ok(restored) } else { Err(InvalidName::Characters) }
     }
 
-    /// The bearer of a user's name after so many others. The first bears the plain name.
+    /// The bearer of a user's or group's name after so many others. The first bears the plain name.
     pub(crate) fn of_generation(&self, generation: u32) -> Self {
         if generation == 0 { self.clone() } else { Self(format!("{}{GENERATION}{generation}", self.0).into()) }
     }
 
-    /// A former bearer of a user's name, as it is shown. It is no name, so that nobody grants to it by accident.
+    /// A former bearer of a name, as it is shown. It is no name, so that nobody grants to it by accident.
     pub(crate) fn former(&self) -> Self {
         Self(format!("{}{GENERATION}former", self.name().0).into())
     }

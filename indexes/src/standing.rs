@@ -1,6 +1,6 @@
 //! How users' names stand in a directory, and which attributes a tenant declares.
 //!
-//! A name outlives its bearer: ACLs and tokens that were written for a person who is gone must not serve the next one of that name. So each bearer is a *generation* of the name. An ACL is pinned to the generation that bears its names when it is written; the first generation is the plain name, so that nothing changes where no name is ever given twice.
+//! A name outlives its bearer, a group's like a user's: ACLs and tokens that were written for a person who is gone must not serve the next one of that name. So each bearer is a *generation* of the name. An ACL is pinned to the generation that bears its names when it is written; the first generation is the plain name, so that nothing changes where no name is ever given twice.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +12,7 @@ use crate::{
     acl::{Acl, Timestamp},
     engine::Engine,
     id::TenantId,
-    principal::{AttributeSource, AttributeValue, Principal, PrincipalKind},
+    principal::{AttributeSource, AttributeValue, Principal},
     snapshot::Snapshot,
 };
 
@@ -133,6 +133,19 @@ impl Names {
         (standing.generation > 0).then_some(standing.since)
     }
 
+    /// These groups as somebody named them at a moment: one whose name was given up since is a former bearer of it, who is granted nothing and denied what the name is.
+    #[must_use]
+    pub fn groups_at(&self, groups: BTreeSet<Principal>, named_at: Option<Timestamp>) -> BTreeSet<Principal> {
+        if !self.0.policy.directory.gave_up_groups() {
+            return groups;
+        }
+        let meant = |group: Principal| match self.borne_anew_since(&group) {
+            Some(since) if named_at.is_none_or(|at| at < since) => group.of_generation(u32::MAX),
+            _ => group,
+        };
+        groups.into_iter().map(meant).collect()
+    }
+
     /// The ACL for those who bear its names now. `deny` stays by name, so that it holds for every bearer.
     #[must_use]
     pub fn pin(&self, acl: Acl) -> Acl {
@@ -159,7 +172,7 @@ impl Names {
 
     fn shown_one(&self, principal: &Principal) -> Principal {
         let name = principal.name();
-        let is_current = name.kind() != PrincipalKind::User || self.0.policy.directory.bearer(&name) == *principal;
+        let is_current = self.0.policy.directory.bearer(&name) == *principal;
         if is_current { name } else { name.former() }
     }
 
@@ -234,11 +247,46 @@ mod tests {
         for name in ["user:a;1", "user:a;former", "user:a;"] {
             assert!(Principal::new(name).is_err(), "{name}");
         }
-        for name in ["user:a;0", "user:a;01", "user:a;-1", "group:a;1", "user:;1", "user:a;b;1"] {
+        for name in ["user:a;0", "user:a;01", "user:a;-1", "role:a;1", "service:a;1", "user:;1", "user:a;b;1"] {
             assert!(Principal::restore(name).is_err(), "{name}");
         }
         let restored = Principal::restore("user:a;12").unwrap();
         assert_eq!((restored.as_str(), restored.name()), ("user:a;12", principal("user:a")));
+    }
+
+    #[test]
+    fn a_group_of_a_given_up_name_is_another() {
+        let mut directory = Directory::default();
+        directory.put(&principal("group:eng"), set(&["user:a"]));
+        let before = names(directory.clone()).pin(Acl { allow: set(&["group:eng"]), ..Acl::default() });
+        let nothing = BTreeMap::new();
+        let permits = |acl: &Acl, directory: &Directory, who: &[&str]| {
+            acl.permits(&directory.closure(&set(who)), &nothing, Timestamp(0))
+        };
+        assert!(permits(&before, &directory, &["user:a"]) && permits(&before, &directory, &["user:b", "group:eng"]));
+        directory.put(&principal("group:eng"), BTreeSet::new());
+        directory.put_standing(principal("group:eng"), standing(1, true));
+        directory.put(&principal("group:eng"), set(&["user:a"]));
+        let names = names(directory.clone());
+        let after = names.pin(Acl { allow: set(&["group:eng"]), ..Acl::default() });
+        let denied = Acl { allow: set(&["everyone"]), deny: set(&["group:eng"]), ..Acl::default() };
+        for who in [&["user:a"][..], &["user:b", "group:eng"]] {
+            assert!(!permits(&before, &directory, who) && permits(&after, &directory, who));
+            let who = [who, &["everyone"]].concat();
+            assert!(!permits(&denied, &directory, &who), "a denial holds for every bearer");
+        }
+        assert_eq!(names.shown(&before).allow.pop_first().unwrap().as_str(), "group:eng;former");
+        assert_eq!(names.shown(&after).allow, set(&["group:eng"]));
+        // What a token named before the name was given up is another group than the one of today.
+        let old = names.groups_at(set(&["group:eng", "group:ops"]), Some(Timestamp(6)));
+        let closed = directory.closure(&old);
+        assert!(!after.permits(&closed, &nothing, Timestamp(0)) && !before.permits(&closed, &nothing, Timestamp(0)));
+        assert!(closed.contains(&principal("group:ops")));
+        let closed = directory.closure(&names.groups_at(set(&["group:eng"]), Some(Timestamp(7))));
+        assert!(after.permits(&closed, &nothing, Timestamp(0)));
+        assert!(names.groups_at(set(&["group:eng"]), None) != set(&["group:eng"]));
+        let everyone = directory.closure(&names.groups_at(set(&["group:eng", "everyone"]), None));
+        assert!(!denied.permits(&everyone, &nothing, Timestamp(0)), "nobody escapes a denial by an old token");
     }
 
     #[test]

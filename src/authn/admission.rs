@@ -1,10 +1,11 @@
 //! Whom the directory lets ask: looked at when a credential is shown, and again before bytes leave.
 
-use ringfence_indexes::{Principal, TenantId};
+use ringfence_indexes::{Principal, TenantId, Timestamp};
 
 use super::{
     Authenticator, Unauthenticated,
     caller::{Authenticated, Caller, TokenFacts},
+    token::Groups,
 };
 
 impl Authenticator {
@@ -13,6 +14,15 @@ impl Authenticator {
         match &authenticated {
             Authenticated::Caller(caller) if !self.admits(caller) => Err(Unauthenticated::Invalid),
             _ => Ok(authenticated),
+        }
+    }
+
+    /// The groups that a token of this moment means: not those that got a name since.
+    pub(super) fn as_meant(&self, tenant: &TenantId, groups: Groups, issued_at: Option<Timestamp>) -> Groups {
+        match self.parts.engine.names(tenant) {
+            Some(names) => Groups { named: names.groups_at(groups.named, issued_at), ..groups },
+            // A tenant that is gone is told of where something of it is asked for.
+            None => groups,
         }
     }
 

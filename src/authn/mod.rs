@@ -266,7 +266,7 @@ impl Authenticator {
             return Err(Unauthenticated::Invalid.into());
         }
         need_no_acting(headers)?;
-        Ok(Authenticated::Caller(token_caller(token)))
+        Ok(Authenticated::Caller(token_caller(self.with_meant_groups(token))))
     }
 
     /// Whether the caller's credential still holds: looked at again before bytes leave.
@@ -336,10 +336,15 @@ impl Authenticator {
                 if token.tenant != holder.tenant || token.bound_to.is_some() {
                     return Err(Unauthenticated::Invalid.into());
                 }
-                Ok(Some(token.into()))
+                Ok(Some(self.with_meant_groups(token).into()))
             }
             (Some(_), Some(_)) => Err(Unauthenticated::MalformedActing.into()),
         }
+    }
+
+    fn with_meant_groups(&self, token: VerifiedToken) -> VerifiedToken {
+        let groups = self.as_meant(&token.tenant, token.groups, token.facts.issued_at);
+        VerifiedToken { groups, ..token }
     }
 
     fn verify_token(&self, token: &str) -> Result<VerifiedToken, TokenError> {
@@ -376,8 +381,9 @@ impl Authenticator {
     }
 
     /// The holder of a token for a task, whose key still stands behind it; counts the request.
-    fn task_of(&self, token: TaskToken, peer: IpAddr) -> Option<Caller> {
+    fn task_of(&self, mut token: TaskToken, peer: IpAddr) -> Option<Caller> {
         let now = self.parts.clock.now();
+        token.root.groups = self.as_meant(&token.root.tenant, token.root.groups, token.root.issued_at);
         let held = self.parts.keyring.behind(&token.root.key, &token.root.secret, peer, now)?;
         let (budgets, until) = (token.budgets.clone(), token.limits.expires_at);
         let caller = task_caller(token, held)?;

@@ -1,6 +1,6 @@
 //! Writes to the directory: users and the names they bear, groups, settings.
 //!
-//! A name that was given up is remembered: its next bearer is another person, who gets neither the memberships nor the keys of the one before, and whom no older ACL means.
+//! A name that was given up is remembered: its next bearer is another person or group, who gets neither the memberships nor the keys of the one before, and whom no older ACL means.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,9 @@ use super::{
     effect::Effect,
 };
 use crate::{
+    authn::KeyRecord,
     scim::folded,
-    store::{GroupRecord, NameRecord, Setting, UserKey, UserRecord},
+    store::{GroupName, GroupRecord, NameRecord, Setting, UserKey, UserRecord},
 };
 
 /// What follows in memory from one write to the directory.
@@ -21,6 +22,8 @@ use crate::{
 struct Consequences {
     changes: Vec<Change>,
     keys: Vec<String>,
+    /// Keys that lost a group.
+    narrowed: Vec<KeyRecord>,
 }
 
 impl Apply<'_> {
@@ -218,6 +221,7 @@ impl Apply<'_> {
         self.writer.delete_group(&tenant, &current).await?;
         self.writer.put_group(&tenant, &record, None).await?;
         consequences.changes.push(Change::DeleteGroup { group: current.group.clone() });
+        self.give_up_group_name(&tenant, &current.group, &mut consequences).await?;
         consequences.changes.push(Change::PutGroup { group: record.group.clone(), members: record.members.clone() });
         for parent in parents {
             // A group may be its own member.
@@ -262,8 +266,34 @@ impl Apply<'_> {
         expected: Option<[u8; 32]>,
     ) -> Result<Applied, Refused> {
         let current = self.need_group(&tenant, &group, expected).await?;
+        let mut consequences = Consequences::default();
         self.writer.delete_group(&tenant, &current).await?;
-        self.changed(&tenant, Outcome::Changed, Effect::Index(tenant.clone(), Change::DeleteGroup { group })).await
+        consequences.changes.push(Change::DeleteGroup { group: group.clone() });
+        for parent in self.writer.groups_of(&tenant, &group).await? {
+            self.exchange_member(&tenant, &parent, Some(&group), None, &mut consequences).await?;
+        }
+        self.give_up_group_name(&tenant, &group, &mut consequences).await?;
+        self.directed(tenant, Outcome::Changed, consequences).await
+    }
+
+    /// Whatever names the group means one that is gone from now on; keys lose it.
+    async fn give_up_group_name(
+        &mut self,
+        tenant: &TenantId,
+        name: &Principal,
+        consequences: &mut Consequences,
+    ) -> Result<(), Refused> {
+        for mut key in self.writer.keys_in(tenant, name).await? {
+            key.groups.remove(name);
+            self.writer.put_key(&key).await?;
+            consequences.narrowed.push(key);
+        }
+        let before = self.writer.group_name(tenant, name).await?;
+        let generation = before.map_or(0, |before| before.generation).saturating_add(1);
+        let name = GroupName { name: name.clone(), generation, since: self.now };
+        self.writer.put_group_name(tenant, &name).await?;
+        consequences.changes.push(name.to_change());
+        Ok(())
     }
 
     pub(super) async fn put_setting(&mut self, tenant: TenantId, setting: Setting) -> Result<Applied, Refused> {
@@ -333,8 +363,8 @@ impl Apply<'_> {
         outcome: Outcome,
         consequences: Consequences,
     ) -> Result<Applied, Refused> {
-        let Consequences { changes, keys } = consequences;
-        self.changed(&tenant, outcome, Effect::Directory(tenant.clone(), changes, keys)).await
+        let Consequences { changes, keys, narrowed } = consequences;
+        self.changed(&tenant, outcome, Effect::Directory(tenant.clone(), changes, keys, narrowed)).await
     }
 }
 

@@ -22,8 +22,8 @@ pub(super) enum Effect {
     /// A collection, and the grants that end with it.
     DropCollection(TenantId, CollectionId, Vec<Change>),
     Index(TenantId, Change),
-    /// Several changes of one write, and the keys that went with it.
-    Directory(TenantId, Vec<Change>, Vec<String>),
+    /// Several changes of one write, the keys that went with it, and those that it changed.
+    Directory(TenantId, Vec<Change>, Vec<String>, Vec<KeyRecord>),
     IndexAll(TenantId, Vec<Change>),
     PutKey(KeyRecord),
     DropKey(Option<TenantId>, String),
@@ -99,8 +99,9 @@ impl Derived {
                     (tenant, changes)
                 }
                 Effect::Index(tenant, change) => (tenant, vec![change]),
-                Effect::Directory(tenant, changes, keys) => {
+                Effect::Directory(tenant, changes, keys, narrowed) => {
                     keys.iter().for_each(|id| self.keyring.remove(id));
+                    narrowed.into_iter().for_each(|key| self.keyring.insert(key));
                     (tenant, changes)
                 }
                 Effect::IndexAll(tenant, changes) => (tenant, changes),

@@ -6,7 +6,7 @@ use ringfence_indexes::{Change, TenantId};
 use sqlx::SqliteConnection;
 
 use super::{
-    NameRecord, PolicyRecord, StoreError, UserRecord, collection, grant, group,
+    NameRecord, PolicyRecord, StoreError, UserRecord, collection, grant, group, group_name,
     ledger::Ledger,
     policy, setting,
     user::{self, USERS},
@@ -44,6 +44,10 @@ pub(super) async fn read(
         page.iter().for_each(|(_, digest)| rows_of.toggle(digest));
         changes
             .extend(page.into_iter().map(|(group, _)| Change::PutGroup { group: group.group, members: group.members }));
+    }
+    for (name, digest) in group_name::all(connection, tenant).await? {
+        rows_of.toggle(&digest);
+        changes.push(name.to_change());
     }
     changes.extend(standings(connection, tenant, rows_of).await?);
     for (setting, digest) in setting::all(connection, tenant).await? {

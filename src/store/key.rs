@@ -238,6 +238,24 @@ pub(super) async fn put_use(connection: &mut SqliteConnection, id: &str, at: Tim
     Ok(())
 }
 
+/// The keys of a tenant that bring a group.
+pub(super) async fn of_group(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    group: &Principal,
+) -> Result<Vec<KeyRecord>, StoreError> {
+    let rows: Vec<KeyRow> = sqlx::query_as(
+        "SELECT tenant_id, key_id, kind, name, subject, scopes, collections, groups, attributes, networks, expires_at, \
+         created_at, secret_hash, previous_hash, previous_until, digest FROM keys \
+         WHERE tenant_id = $1 AND EXISTS (SELECT 1 FROM json_each(keys.groups) WHERE value = $2) ORDER BY key_id",
+    )
+    .bind(tenant.as_str())
+    .bind(group.as_str())
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|row| row.read().map(|(record, _)| record)).collect()
+}
+
 /// The ids of a subject's keys.
 pub(super) async fn of_subject(
     connection: &mut SqliteConnection,

@@ -71,10 +71,11 @@ pub(super) async fn write(connection: &mut SqliteConnection, name: &str, ledger:
 }
 
 /// The rows of a tenant that are read one by one when it is opened, and counted then.
-const READ_WHEN_OPENED: [&str; 7] = [
+const READ_WHEN_OPENED: [&str; 8] = [
     "SELECT digest FROM collections WHERE tenant_id = $1",
     "SELECT digest FROM documents WHERE tenant_id = $1",
     "SELECT digest FROM groups WHERE tenant_id = $1",
+    "SELECT digest FROM group_names WHERE tenant_id = $1",
     "SELECT digest FROM users WHERE tenant_id = $1",
     "SELECT digest FROM user_names WHERE tenant_id = $1",
     "SELECT digest FROM directory_settings WHERE tenant_id = $1",

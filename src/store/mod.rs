@@ -14,6 +14,7 @@ mod folder;
 mod form;
 mod grant;
 mod group;
+mod group_name;
 mod key;
 mod ledger;
 mod policy;
@@ -41,6 +42,7 @@ pub use self::{
     document::{Decision, DocumentStatus, Kept, Outdated, PlaceAfter, Quarantined, StoredContent},
     error::StoreError,
     grant::{GrantRecord, GrantsAsked},
+    group_name::GroupName,
     policy::{PolicyRecord, PolicySettings},
     records::{
         CollectionRecord, FolderRecord, GroupRecord, NameRecord, Placement, Setting, TenantRecord, Trust, UserRecord,

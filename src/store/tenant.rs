@@ -73,6 +73,7 @@ pub(super) async fn delete(connection: &mut SqliteConnection, tenant: &TenantId)
         "DELETE FROM collections WHERE tenant_id = $1",
         "DELETE FROM members WHERE tenant_id = $1",
         "DELETE FROM groups WHERE tenant_id = $1",
+        "DELETE FROM group_names WHERE tenant_id = $1",
         "DELETE FROM users WHERE tenant_id = $1",
         "DELETE FROM user_names WHERE tenant_id = $1",
         "DELETE FROM directory_settings WHERE tenant_id = $1",

@@ -39,6 +39,8 @@ mod folders;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod groups_anew;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod hostile;

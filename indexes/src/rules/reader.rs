@@ -21,6 +21,8 @@ pub(crate) struct Reader {
     named: HashSet<EntityUid>,
     /// Whether somebody else bore the name before: what a policy permits by name was not meant for them.
     pub(super) is_namesake: bool,
+    /// Those of their groups that a policy names and whose name another group bore before: what a policy permits to it was not meant for them either.
+    namesakes: HashSet<EntityUid>,
     pub(super) entities: Vec<Entity>,
 }
 
@@ -31,8 +33,19 @@ impl Reader {
         attributes: &BTreeMap<String, AttributeValue>,
         mentioned: &[(Principal, EntityUid)],
     ) -> Option<Self> {
-        let mentioned = mentioned.iter().filter(|(principal, _)| principals.contains(principal));
-        let mut named: HashSet<EntityUid> = mentioned.map(|(_, entity)| entity.clone()).collect();
+        // A name is forbidden whoever bears it, as in the `deny` of an ACL.
+        let borne_anew: BTreeSet<Principal> =
+            principals.iter().filter(|principal| principal.has_generation()).map(Principal::name).collect();
+        let is_namesake = borne_anew.iter().any(|name| name.kind() == PrincipalKind::User);
+        let (mut named, mut namesakes) = (HashSet::new(), HashSet::new());
+        for (principal, entity) in mentioned {
+            if borne_anew.contains(principal) {
+                namesakes.insert(entity.clone());
+            }
+            if principals.contains(principal) || borne_anew.contains(principal) {
+                named.insert(entity.clone());
+            }
+        }
         let groups: Vec<EntityUid> = named.iter().filter(|entity| is_group(entity)).cloned().collect();
         let own = principals.iter().filter_map(|principal| name_of(&principal.name()));
         let mut own: BTreeSet<EntityUid> = own.collect();
@@ -52,8 +65,12 @@ impl Reader {
             ];
             entities.push(Entity::new_with_tags(entity.clone(), fields, groups.clone(), []).ok()?);
         }
-        let is_namesake = principals.iter().any(Principal::has_generation);
-        Some(Self { names: own.into_iter().collect(), named, is_namesake, entities })
+        Some(Self { names: own.into_iter().collect(), named, is_namesake, namesakes, entities })
+    }
+
+    /// Whether another group bore the name of one of their groups before, of which a policy speaks.
+    pub(super) fn has_namesake(&self, entity: &EntityUid) -> bool {
+        self.namesakes.contains(entity)
     }
 
     /// Whether they are, or are in, what a policy names.

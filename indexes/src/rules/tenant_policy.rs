@@ -160,9 +160,11 @@ impl Eq for TenantPolicy {}
 impl Statement {
     /// Whether it can apply to a reader and a collection at all, by its head alone.
     ///
-    /// What is permitted to somebody by name is permitted to the first bearer of the name: the next one needs a group. What is forbidden by name is forbidden to every bearer.
+    /// What is permitted to somebody or to a group by name is permitted to the first bearer of the name. What is forbidden by name is forbidden to every bearer.
     pub(super) fn may_concern(&self, reader: &Reader, collection: &EntityUid) -> bool {
-        if reader.is_namesake && self.effect == Effect::Permit && self.is_about_names() {
+        let is_of_another =
+            (reader.is_namesake && self.is_about_names()) || self.names.iter().any(|name| reader.has_namesake(name));
+        if self.effect == Effect::Permit && is_of_another {
             return false;
         }
         let is_named = |name: &EntityUid| reader.is_named(name);

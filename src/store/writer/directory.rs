@@ -3,8 +3,9 @@
 use ringfence_indexes::{Principal, TenantId};
 
 use super::Writer;
+use crate::authn::KeyRecord;
 use crate::store::{
-    GroupRecord, NameRecord, Setting, StoreError, UserRecord, group, key, setting,
+    GroupName, GroupRecord, NameRecord, Setting, StoreError, UserRecord, group, group_name, key, setting,
     user::{self, UserKey},
 };
 
@@ -98,6 +99,29 @@ impl Writer {
         }
         let digest = user::put_name(&mut self.connection, tenant, record).await?;
         self.toggle(tenant.as_str(), &digest).await
+    }
+
+    /// What is known of a group's name that was given up.
+    pub(crate) async fn group_name(
+        &mut self,
+        tenant: &TenantId,
+        name: &Principal,
+    ) -> Result<Option<GroupName>, StoreError> {
+        Ok(group_name::one(&mut self.connection, tenant, name).await?.map(|(record, _)| record))
+    }
+
+    pub(crate) async fn put_group_name(&mut self, tenant: &TenantId, record: &GroupName) -> Result<(), StoreError> {
+        self.make_savepoint().await?;
+        if let Some((_, digest)) = group_name::one(&mut self.connection, tenant, &record.name).await? {
+            self.toggle(tenant.as_str(), &digest).await?;
+        }
+        let digest = group_name::put(&mut self.connection, tenant, record).await?;
+        self.toggle(tenant.as_str(), &digest).await
+    }
+
+    /// The keys that bring a group.
+    pub(crate) async fn keys_in(&mut self, tenant: &TenantId, group: &Principal) -> Result<Vec<KeyRecord>, StoreError> {
+        key::of_group(&mut self.connection, tenant, group).await
     }
 
     /// The ids of a principal's keys.

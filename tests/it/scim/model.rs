@@ -27,6 +27,10 @@ struct Model {
     groups: BTreeMap<String, (String, BTreeSet<String>)>,
     /// Names that were given up and not given anew.
     gone: BTreeSet<String>,
+    /// Names of groups that were given up: what named the first means none of the next.
+    lost: BTreeSet<String>,
+    /// The documents that were granted to each group when it was made.
+    of_groups: BTreeMap<String, String>,
     /// The documents that each present or former bearer of a name was granted by name, by the person's id.
     granted: BTreeMap<String, BTreeSet<String>>,
     documents: usize,
@@ -156,7 +160,13 @@ impl Trial {
             answer.expect(409);
             return;
         }
-        self.model.groups.insert(id(&answer.expect(201)), (name.to_owned(), members));
+        let id = id(&answer.expect(201));
+        let document = format!("of-{}", self.model.documents);
+        self.model.documents += 1;
+        let text = format!("granted to this group {}", self.model.documents);
+        self.tenant.text("handbook", &document, &text, &[&format!("group:{name}")]);
+        self.model.of_groups.insert(id.clone(), document);
+        self.model.groups.insert(id, (name.to_owned(), members));
     }
 
     fn change_members(&mut self) {
@@ -186,18 +196,9 @@ impl Trial {
     fn delete_group(&mut self) {
         let Some(group) = self.group() else { return };
         delete(&self.admin(), &format!("/Groups/{group}")).expect(204);
-        self.model.groups.remove(&group);
-        // The name stays a member of others, and means the next group of that name; so the model lets it go only there.
-        for (_, members) in self.model.groups.values_mut() {
-            members.remove(&group);
-        }
-        let names: Vec<_> = self.model.groups.values().map(|(name, _)| name.clone()).collect();
-        for name in names {
-            let path = format!("/v1/groups/{name}/members");
-            for gone in GROUPS.iter().filter(|gone| !self.model.groups.values().any(|(name, _)| name == *gone)) {
-                self.admin().delete(&format!("{path}/group:{gone}")).expect(204);
-            }
-        }
+        let (name, _) = self.model.groups.remove(&group).expect("it was picked");
+        self.model.lost.insert(name);
+        self.model.forget(&group);
     }
 
     /// A document for one person by name.
@@ -252,7 +253,10 @@ impl Trial {
             let mut expected: BTreeSet<String> = self.model.granted.get(id).cloned().unwrap_or_default();
             for (group, (name, _)) in &self.model.groups {
                 if self.model.is_in(id, group, &mut BTreeSet::new()) {
-                    expected.insert(format!("for-{name}"));
+                    expected.insert(self.model.of_groups[group].clone());
+                    if !self.model.lost.contains(name) {
+                        expected.insert(format!("for-{name}"));
+                    }
                 }
             }
             let found: BTreeSet<String> = caller.found("granted").into_iter().collect();
