@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod access_lists;
 #[cfg(test)]
+mod attenuation;
+#[cfg(test)]
 mod audience;
 #[cfg(test)]
 mod audit;
