@@ -1,10 +1,12 @@
 //! Finding and masking what must not leave: credentials always, personal data by policy.
 
 mod credentials;
+mod glance;
 mod personal;
 
 use std::{collections::BTreeSet, ops::Range};
 
+use self::glance::Glance;
 use crate::{draft::Edit, finding::FindingKind};
 
 /// A kind of value that is masked. The wire names are stable.
@@ -159,9 +161,17 @@ fn mask(text: &str, matches: &[Match]) -> String {
 
 /// Finds credentials, and of the personal data the given kinds, in order and apart from each other.
 pub(crate) fn find(text: &str, personal: &BTreeSet<RedactionKind>) -> Vec<Match> {
+    find_seen(text, &Glance::of(text), personal)
+}
+
+/// The same by those detectors that can find something in a text that looks so.
+fn find_seen(text: &str, glance: &Glance, personal: &BTreeSet<RedactionKind>) -> Vec<Match> {
     let mut found = Vec::new();
-    credentials::find(text, &mut found);
-    personal::find(text, personal, &mut found);
+    credentials::find(text, glance, &mut found);
+    personal::find(text, glance, personal, &mut found);
+    if found.is_empty() {
+        return found;
+    }
     let placeholders = placeholders(text);
     found.retain(|found| !found.range.is_empty() && !overlaps(&placeholders, &found.range));
     found.sort_by_key(|found| (found.range.start, std::cmp::Reverse(found.range.end), found.kind));

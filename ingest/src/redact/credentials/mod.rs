@@ -2,12 +2,18 @@
 
 mod tokens;
 
-use std::{ops::Range, sync::LazyLock};
+use std::sync::LazyLock;
 
 use regex::Regex;
 
 use self::tokens::TOKENS;
-use crate::redact::{Match, RedactionKind};
+use crate::redact::{
+    Match, RedactionKind,
+    glance::{Glance, LONG_BYTES_MIN, TOKEN_BYTES_MIN},
+};
+
+#[cfg(test)]
+pub(super) use self::tokens::FORMS;
 
 static PRIVATE_KEY: LazyLock<Regex> =
     LazyLock::new(|| compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"));
@@ -43,33 +49,48 @@ fn compile(pattern: &str) -> Regex {
 }
 
 /// Finds credentials.
-pub(super) fn find(text: &str, found: &mut Vec<Match>) {
+pub(super) fn find(text: &str, glance: &Glance, found: &mut Vec<Match>) {
     private_keys(text, found);
-    let mut push = |kind, range: Range<usize>| found.push(Match { kind, range });
-    for token in TOKENS.find_iter(text).filter(|token| !is_sample(token.as_str())) {
-        push(RedactionKind::ApiKey, token.range());
+    if glance.word_bytes >= TOKEN_BYTES_MIN {
+        vendor_tokens(text, found);
     }
-    for token in WEB_TOKEN.find_iter(text) {
-        push(RedactionKind::Jwt, token.range());
+    if glance.word_bytes >= LONG_BYTES_MIN {
+        let token = |range| Match { kind: RedactionKind::Jwt, range };
+        found.extend(WEB_TOKEN.find_iter(text).map(|found| token(found.range())));
     }
-    for (pattern, kind) in [(&URL_PASSWORD, RedactionKind::Password), (&CONNECTION, RedactionKind::Password)] {
-        for captures in pattern.captures_iter(text) {
-            if let Some(value) = captures.get(1).filter(|value| is_value(value.as_str())) {
-                push(kind, value.range());
-            }
+    for (pattern, may_be) in [(&URL_PASSWORD, glance.colons >= 2), (&CONNECTION, glance.equals)] {
+        if may_be {
+            passwords(pattern, text, found);
         }
     }
+    if glance.assigns {
+        assignments(text, found);
+    }
+    if glance.word_bytes >= LONG_BYTES_MIN {
+        let values = BEARER.captures_iter(text).filter_map(|captures| captures.get(1));
+        let values = values.filter(|value| is_random(value.as_str()));
+        found.extend(values.map(|value| Match { kind: RedactionKind::ApiKey, range: value.range() }));
+    }
+}
+
+fn vendor_tokens(text: &str, found: &mut Vec<Match>) {
+    let tokens = TOKENS.find_iter(text).filter(|token| !is_sample(token.as_str()));
+    found.extend(tokens.map(|token| Match { kind: RedactionKind::ApiKey, range: token.range() }));
+}
+
+fn passwords(pattern: &Regex, text: &str, found: &mut Vec<Match>) {
+    let values = pattern.captures_iter(text).filter_map(|captures| captures.get(1));
+    let values = values.filter(|value| is_value(value.as_str()));
+    found.extend(values.map(|value| Match { kind: RedactionKind::Password, range: value.range() }));
+}
+
+fn assignments(text: &str, found: &mut Vec<Match>) {
     for captures in ASSIGNMENT.captures_iter(text) {
         let (Some(whole), Some(value)) = (captures.get(0), captures.get(1)) else { continue };
         // A placeholder is named like a secret, and is none.
         let masked = text[..whole.start()].ends_with("[redacted:");
         if !masked && is_value(value.as_str()) && is_random(value.as_str()) {
-            push(assigned_kind(whole.as_str()), value.range());
-        }
-    }
-    for captures in BEARER.captures_iter(text) {
-        if let Some(value) = captures.get(1).filter(|value| is_random(value.as_str())) {
-            push(RedactionKind::ApiKey, value.range());
+            found.push(Match { kind: assigned_kind(whole.as_str()), range: value.range() });
         }
     }
 }
@@ -173,7 +194,12 @@ fn entropy(value: &str) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::find;
+    use super::Match;
+    use crate::redact::glance::Glance;
+
+    fn find(text: &str, found: &mut Vec<Match>) {
+        super::find(text, &Glance::of(text), found);
+    }
 
     /// A value that looks drawn at random, made here so that none stands in the repository.
     fn random(len: usize, alphabet: &str) -> String {

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// The forms, by vendor in the order of the alphabet where that can be told.
-const FORMS: &[&str] = &[
+pub(in crate::redact) const FORMS: &[&str] = &[
     r"p8e-[a-zA-Z0-9]{32}",
     r"AGE-SECRET-KEY-1[0-9A-Z]{58}",
     r"pat[A-Za-z0-9]{14}\.[a-f0-9]{64}",

@@ -11,11 +11,15 @@ mod ssn;
 
 use std::{collections::BTreeSet, ops::Range};
 
-use crate::redact::{Match, RedactionKind, overlaps};
+use crate::redact::{
+    Match, RedactionKind,
+    glance::{CARD_DIGITS_MIN, Glance, PHONE_DIGITS_MIN, SSN_DIGITS_MIN},
+    overlaps,
+};
 
 /// Finds personal data of the given kinds.
-pub(super) fn find(text: &str, kinds: &BTreeSet<RedactionKind>, found: &mut Vec<Match>) {
-    if kinds.is_disjoint(&BTreeSet::from(RedactionKind::PERSONAL)) {
+pub(super) fn find(text: &str, glance: &Glance, kinds: &BTreeSet<RedactionKind>, found: &mut Vec<Match>) {
+    if !RedactionKind::PERSONAL.iter().any(|kind| kinds.contains(kind)) {
         return;
     }
     let mut certain: Vec<Match> = Vec::new();
@@ -25,17 +29,23 @@ pub(super) fn find(text: &str, kinds: &BTreeSet<RedactionKind>, found: &mut Vec<
     if text.contains(['@', '＠']) {
         take(RedactionKind::Email, email::find(text));
     }
-    if text.bytes().any(|byte| byte.is_ascii_digit()) {
+    if glance.opens_iban {
         take(RedactionKind::Iban, iban::find(text));
+    }
+    if glance.digits >= CARD_DIGITS_MIN {
         take(RedactionKind::Card, card::find(text));
+    }
+    if glance.digits >= SSN_DIGITS_MIN {
         take(RedactionKind::Ssn, ssn::find(text));
+    }
+    if glance.digits > 0 && (glance.dots >= 3 || glance.colons >= 2) {
         take(RedactionKind::Ip, ip::find(text));
-        if kinds.contains(&RedactionKind::Phone) {
-            let mut taken: Vec<Range<usize>> = certain.iter().map(|found| found.range.clone()).collect();
-            taken.sort_by_key(|range| range.start);
-            let phones = phone::find(text).into_iter().filter(|range| !overlaps(&taken, range));
-            certain.extend(phones.map(|range| Match { kind: RedactionKind::Phone, range }));
-        }
+    }
+    if glance.digits >= PHONE_DIGITS_MIN && kinds.contains(&RedactionKind::Phone) {
+        let mut taken: Vec<Range<usize>> = certain.iter().map(|found| found.range.clone()).collect();
+        taken.sort_by_key(|range| range.start);
+        let phones = phone::find(text).into_iter().filter(|range| !overlaps(&taken, range));
+        certain.extend(phones.map(|range| Match { kind: RedactionKind::Phone, range }));
     }
     found.extend(certain.into_iter().filter(|found| kinds.contains(&found.kind)));
 }
