@@ -202,7 +202,7 @@ fn scopes(criterion: &mut Criterion) {
 
 /// Ten policies of a tenant of 10,000 classes, for a caller who reads all of them.
 ///
-/// `by collection`: what the policies look at is the same for all classes of a collection. `by ACL`: one of them looks at what an ACL allows, so that every class is a question of its own. `by request`: two of them look at the time and the network, and are asked anew for each request.
+/// `by collection`: what the policies look at is the same for all classes of a collection. `by ACL`: one of them looks for a name in what an ACL allows; `by whole ACL`: in a way that every class is a question of its own. `by request`: two of them look at the time and the network; `at once`: at the hour or the moment and an ACL. One `that closes` takes a class away, so that the list of classes is the request's.
 fn policies(criterion: &mut Criterion) {
     let forbid = |when: &str| format!("forbid (principal, action, resource) when {{ {when} }};");
     let mut texts: Vec<String> = (0..7)
@@ -216,11 +216,18 @@ fn policies(criterion: &mut Criterion) {
     let plain = forbid("resource.collection like \"sealed-*\" && principal is User");
     let by_acl = forbid("resource.allow.contains(\"user:u77\") && !(principal in Group::\"board\")");
     let by_request = [forbid("context.hour > 22"), forbid("context has network && context.network.isMulticast()")];
+    let by_whole_acl = forbid("[\"user:u77\"].containsAny(resource.allow) && !(principal in Group::\"board\")");
+    let nightly = ["context.hour > 22", "context.now > datetime(\"2100-01-01\")"]
+        .map(|when| forbid(&format!("{when} && resource.allow.contains(\"user:u77\")")));
+    let closing = forbid("context.hour >= 0 && resource.allow.contains(\"user:u77\")");
     let sets = [
         ("by collection", [texts.clone(), vec![plain.clone()]].concat()),
         ("by ACL", [texts.clone(), vec![by_acl.clone()]].concat()),
         ("by request", [texts[1..].to_vec(), by_request.to_vec()].concat()),
         ("by request and ACL", [texts[2..].to_vec(), by_request.to_vec(), vec![by_acl]].concat()),
+        ("by whole ACL", [texts.clone(), vec![by_whole_acl]].concat()),
+        ("by request and ACL at once", [texts[1..].to_vec(), nightly.to_vec()].concat()),
+        ("that close to a request", [texts.clone(), vec![closing]].concat()),
     ];
     let put = |index: usize| {
         let allow = [principal("group:all"), principal(&format!("user:u{index}"))];

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use roaring::RoaringBitmap;
+use roaring::{MultiOps as _, RoaringBitmap};
 use rpds::HashTrieMapSync;
 
 use crate::{
@@ -173,7 +173,8 @@ impl ClassIndex {
         principals: &BTreeSet<Principal>,
         collections: impl Iterator<Item = &'a CollectionId>,
     ) -> RoaringBitmap {
-        let allowed = named(&self.allow, principals).fold(RoaringBitmap::new(), |all, one| all | one);
+        // All at once: somebody in a thousand groups would copy what was found so far a thousand times.
+        let allowed = named(&self.allow, principals).union();
         // What is allowed is cut down by the rest, so that the classes of others cost nothing.
         let readable = collections.filter_map(|collection| self.collections.get(collection));
         let readable = readable.fold(RoaringBitmap::new(), |all, one| all | (&allowed & one));
