@@ -9,10 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{
-    collection::Selection,
-    principal::{AttributeValue, Subject},
-};
+use crate::{collection::Selection, principal::Subject};
 
 /// For whom something was worked out: a keyed hash of the principals, the attributes with their source, and the selection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,41 +17,15 @@ pub(crate) struct ReaderKey([u8; 32]);
 
 impl ReaderKey {
     pub(crate) fn of(key: &[u8; 32], subject: &Subject, selection: &Selection) -> Self {
-        let mut bytes = Vec::new();
-        let part = |bytes: &mut Vec<u8>, text: &str| {
-            bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
-            bytes.extend_from_slice(text.as_bytes());
-        };
-        let count = |bytes: &mut Vec<u8>, count: usize| bytes.extend_from_slice(&(count as u64).to_le_bytes());
-        count(&mut bytes, subject.principals().len());
-        subject.principals().iter().for_each(|principal| part(&mut bytes, principal.as_str()));
-        count(&mut bytes, subject.attributes().len());
-        for (name, value) in subject.attributes() {
-            part(&mut bytes, name);
-            match value {
-                AttributeValue::Integer(number) => {
-                    bytes.push(0);
-                    bytes.extend_from_slice(&number.to_le_bytes());
-                }
-                AttributeValue::Text(text) => {
-                    bytes.push(1);
-                    part(&mut bytes, text);
-                }
-                AttributeValue::Texts(texts) => {
-                    bytes.push(2);
-                    count(&mut bytes, texts.len());
-                    texts.iter().for_each(|text| part(&mut bytes, text));
-                }
-                AttributeValue::Boolean(value) => bytes.extend_from_slice(&[3, u8::from(*value)]),
-            }
-        }
-        bytes.push(u8::from(subject.is_closed()));
-        bytes.push(subject.source() as u8);
+        let mut bytes = subject.digest().to_vec();
         match selection {
             Selection::All => bytes.push(0),
             Selection::Only(collections) => {
                 bytes.push(1);
-                collections.iter().for_each(|collection| part(&mut bytes, collection.as_str()));
+                for collection in collections {
+                    bytes.extend_from_slice(&(collection.as_str().len() as u64).to_le_bytes());
+                    bytes.extend_from_slice(collection.as_str().as_bytes());
+                }
             }
         }
         Self(*blake3::keyed_hash(key, &bytes).as_bytes())

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use crate::{error::InvalidName, id::TenantId, rules::RequestContext};
@@ -171,51 +171,113 @@ pub enum AttributeSource {
 /// ```compile_fail
 /// let subject = ringfence_indexes::Subject { principals: Default::default() }; // private fields: only a verifier makes one
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     tenant: TenantId,
+    /// Shared, because a request hands its subject on and nobody changes it.
+    rights: Arc<Rights>,
+    context: RequestContext,
+}
+
+/// What a subject may read by.
+#[derive(Clone, Debug)]
+struct Rights {
     principals: BTreeSet<Principal>,
     attributes: BTreeMap<String, AttributeValue>,
     /// Whether its principals are all it has.
     is_closed: bool,
     source: AttributeSource,
-    context: RequestContext,
+    /// The digest of all this, once somebody has asked for it. INVARIANT: whoever changes the rest begins a new one.
+    digest: OnceLock<[u8; 32]>,
+}
+
+impl PartialEq for Rights {
+    fn eq(&self, other: &Self) -> bool {
+        let all = |rights: &Self| (rights.is_closed, rights.source);
+        all(self) == all(other) && self.principals == other.principals && self.attributes == other.attributes
+    }
+}
+
+impl Eq for Rights {}
+
+impl Rights {
+    fn digest(&self) -> [u8; 32] {
+        let mut bytes = Vec::new();
+        let part = |bytes: &mut Vec<u8>, text: &str| {
+            bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(text.as_bytes());
+        };
+        let count = |bytes: &mut Vec<u8>, count: usize| bytes.extend_from_slice(&(count as u64).to_le_bytes());
+        count(&mut bytes, self.principals.len());
+        self.principals.iter().for_each(|principal| part(&mut bytes, principal.as_str()));
+        count(&mut bytes, self.attributes.len());
+        for (name, value) in &self.attributes {
+            part(&mut bytes, name);
+            match value {
+                AttributeValue::Integer(number) => {
+                    bytes.push(0);
+                    bytes.extend_from_slice(&number.to_le_bytes());
+                }
+                AttributeValue::Text(text) => {
+                    bytes.push(1);
+                    part(&mut bytes, text);
+                }
+                AttributeValue::Texts(texts) => {
+                    bytes.push(2);
+                    count(&mut bytes, texts.len());
+                    texts.iter().for_each(|text| part(&mut bytes, text));
+                }
+                AttributeValue::Boolean(value) => bytes.extend_from_slice(&[3, u8::from(*value)]),
+            }
+        }
+        bytes.push(u8::from(self.is_closed));
+        bytes.push(self.source as u8);
+        *blake3::hash(&bytes).as_bytes()
+    }
 }
 
 impl Subject {
     /// A subject whose principals and attributes the caller has verified; the attributes are an issuer's.
     #[must_use]
-    pub const fn assert_verified(
+    pub fn assert_verified(
         tenant: TenantId,
         principals: BTreeSet<Principal>,
         attributes: BTreeMap<String, AttributeValue>,
     ) -> Self {
-        let context = RequestContext { purpose: None, network: None };
-        Self { tenant, principals, attributes, is_closed: false, source: AttributeSource::Claims, context }
+        let (source, digest) = (AttributeSource::Claims, OnceLock::new());
+        let rights = Rights { principals, attributes, is_closed: false, source, digest };
+        Self { tenant, rights: Arc::new(rights), context: RequestContext::default() }
     }
 
     /// The same subject, whose groups its issuer alone names: the directory adds none.
     #[must_use]
     pub fn closed(self) -> Self {
-        Self { is_closed: true, ..self }
+        let rights = Rights { is_closed: true, digest: OnceLock::new(), ..Rights::clone(&self.rights) };
+        Self { rights: Arc::new(rights), ..self }
     }
 
     /// Whether the directory adds no groups.
     #[must_use]
-    pub const fn is_closed(&self) -> bool {
-        self.is_closed
+    pub fn is_closed(&self) -> bool {
+        self.rights.is_closed
     }
 
     /// The same with attributes from elsewhere.
     #[must_use]
     pub fn with_source(self, source: AttributeSource) -> Self {
-        Self { source, ..self }
+        let rights = Rights { source, digest: OnceLock::new(), ..Rights::clone(&self.rights) };
+        Self { rights: Arc::new(rights), ..self }
     }
 
     /// Where the attributes come from.
     #[must_use]
-    pub const fn source(&self) -> AttributeSource {
-        self.source
+    pub fn source(&self) -> AttributeSource {
+        self.rights.source
+    }
+
+    /// What stands for the principals and attributes, and how they are meant; not for the tenant and the request.
+    pub(crate) fn digest(&self) -> &[u8; 32] {
+        self.rights.digest.get_or_init(|| self.rights.digest())
     }
 
     /// The same subject in a request of this purpose, from this address.
@@ -238,13 +300,60 @@ impl Subject {
 
     /// The verified principals, without those that the directory adds.
     #[must_use]
-    pub const fn principals(&self) -> &BTreeSet<Principal> {
-        &self.principals
+    pub fn principals(&self) -> &BTreeSet<Principal> {
+        &self.rights.principals
     }
 
     /// The verified attributes, without those that the directory adds and takes away.
     #[must_use]
-    pub const fn attributes(&self) -> &BTreeMap<String, AttributeValue> {
-        &self.attributes
+    pub fn attributes(&self) -> &BTreeMap<String, AttributeValue> {
+        &self.rights.attributes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "a test is its own verifier")]
+    fn subject(principals: &[&str], attributes: &[(&str, AttributeValue)]) -> Subject {
+        Subject::assert_verified(
+            TenantId::new("acme").unwrap(),
+            principals.iter().map(|name| Principal::new(name).unwrap()).collect(),
+            attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+        )
+    }
+
+    #[test]
+    fn equal_digests_are_of_equal_rights() {
+        let text = |text: &str| AttributeValue::Text(text.to_owned());
+        let texts = |texts: &[&str]| AttributeValue::Texts(texts.iter().map(|text| (*text).to_owned()).collect());
+        let mut all = vec![
+            subject(&[], &[]),
+            subject(&["user:a"], &[]),
+            subject(&["user:a", "user:b"], &[]),
+            subject(&["user:auser:b"], &[]),
+            subject(&["user:a"], &[("x", text("1"))]),
+            subject(&["user:a"], &[("x", texts(&["1"]))]),
+            subject(&["user:a"], &[("x", texts(&["1", "2"]))]),
+            subject(&["user:a"], &[("x", text("1")), ("y", text("2"))]),
+            subject(&["user:a"], &[("x", AttributeValue::Integer(1))]),
+            subject(&["user:a"], &[("x", AttributeValue::Boolean(true))]),
+        ];
+        // Asked for before it is changed, so that one that is not begun anew would show.
+        let again: Vec<Subject> = all
+            .iter()
+            .flat_map(|subject| {
+                let _asked = subject.digest();
+                [subject.clone().closed(), subject.clone().with_source(AttributeSource::Keys)]
+            })
+            .collect();
+        all.extend(again);
+        for (number, one) in all.iter().enumerate() {
+            for (other_number, other) in all.iter().enumerate() {
+                assert_eq!(one.digest() == other.digest(), number == other_number, "{one:?} {other:?}");
+                assert_eq!(one == other, number == other_number, "{one:?} {other:?}");
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     acl::Timestamp,
-    collection::{Collection, Selection},
+    collection::{Collection, Selection, VectorSource},
     document::{DocumentEntry, DocumentInfo, DocumentRecord, DocumentView},
     emergency::InForce,
     error::EngineError,
@@ -199,6 +199,13 @@ impl Scope {
         let settings = self.snapshot.policy.collections.get(collection);
         let settings = settings.filter(|_| self.selection.contains(collection));
         settings.is_some_and(|settings| !settings.writers.is_disjoint(&self.readable.decision.principals))
+    }
+
+    /// Whether one of these collections is searched by vectors that the server makes, whether or not it holds anything.
+    #[must_use]
+    pub fn compares_builtin_vectors(&self) -> bool {
+        let mut collections = self.collections().values();
+        collections.any(|collection| matches!(collection.vectors, VectorSource::Builtin { .. }))
     }
 
     /// The best passages, best first.

@@ -189,7 +189,7 @@ fn nobody(tenant: TenantId) -> Subject {
 }
 
 #[expect(clippy::disallowed_methods, reason = "authentication is what verifies a subject")]
-const fn assert_verified(
+fn assert_verified(
     tenant: TenantId,
     principals: BTreeSet<Principal>,
     attributes: BTreeMap<String, AttributeValue>,

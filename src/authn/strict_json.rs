@@ -20,6 +20,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice::<Strict>(bytes).map(|strict| strict.0)
 }
 
+/// For a field of a type that is read with [`serde_json`] alone: a value without duplicate members, or none.
+pub(crate) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Ok(Option::<Strict>::deserialize(deserializer)?.map(|strict| strict.0))
+}
+
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {

@@ -31,7 +31,10 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 
 pub use self::failure::Failure;
 use self::options::Context;
-use crate::cage::worker;
+use crate::{
+    cage::worker,
+    retrieval::{answer::SPARE_THREADS, slots::places},
+};
 
 /// A retrieval server for RAG: permission first, ranked inside the permission, labelled on the way out.
 #[derive(Debug, Parser)]
@@ -90,7 +93,8 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let threads = places() + SPARE_THREADS;
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::new(format!("cannot start: {error}")).report(),
     };

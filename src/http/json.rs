@@ -15,6 +15,13 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     from_value(parse_value(bytes)?)
 }
 
+/// The same in one step, for bodies that are asked for often. The type must refuse a second member of one name by itself: what `serde` derives does, and a field that holds any JSON has to be read by [`strict_json::optional`].
+///
+/// What is wrong with a body is found out by [`parse`].
+pub(super) fn parse_at_once<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).or_else(|_| parse(bytes))
+}
+
 /// Parses a body into JSON without looking at its fields.
 pub(super) fn parse_value(bytes: &[u8]) -> Result<Value, Problem> {
     strict_json::parse(bytes).map_err(|error| {
@@ -138,6 +145,46 @@ mod tests {
         check("{\"list\":[1,256]}", Code::InvalidFields, "/list/1");
         check("{\"list\":[],\"acl/~\":1}", Code::InvalidFields, "/acl~1~0");
         check("[]", Code::InvalidFields, "");
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Quick {
+        list: Option<Vec<f32>>,
+        number: Option<u64>,
+        text: Option<String>,
+        #[serde(default, deserialize_with = "strict_json::optional")]
+        any: Option<Value>,
+    }
+
+    #[test]
+    fn a_body_means_the_same_however_it_is_parsed() {
+        let deep = |depth: usize| format!("{{\"any\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        let mut bodies: Vec<String> = [100, 126, 127, 128, 200].map(deep).into();
+        let plain = [
+            r#"{}"#,
+            r#"{"list":[1,-2,0.1,1e-50,3.4028235e38,16777217,0.30000001192092896],"number":7,"text":"\u00e9\ud83d\ude00"}"#,
+            r#"{"list":null,"any":null}"#,
+            r#"{"any":{"a":[{"b":1.5}]}}"#,
+            r#"[[1.5],7,"x",{"a":1}]"#,
+            r#"{"any":{"a":1,"a":1}}"#,
+            r#"{"any":[{"a":{"b":1,"\u0062":1}}]}"#,
+            r#"{"number":1,"number":1}"#,
+            r#"{"number":1,"\u006eumber":1}"#,
+            r#"{"number":7.0}"#,
+            r#"{"number":-1}"#,
+            r#"{"list":[1e400]}"#,
+            r#"{"list":[1e39]}"#,
+            r#"{"text":"\ud800"}"#,
+            r#"{"other":1}"#,
+            r#"{"list":[1]} x"#,
+            "",
+        ];
+        bodies.extend(plain.map(str::to_owned));
+        for body in bodies {
+            let (slow, quick) = (parse::<Quick>(body.as_bytes()), parse_at_once::<Quick>(body.as_bytes()));
+            assert_eq!(format!("{slow:?}"), format!("{quick:?}"), "{body}");
+        }
     }
 
     #[test]

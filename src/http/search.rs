@@ -145,7 +145,7 @@ pub(super) async fn search(
     let permit = ask.permit::<Search>()?;
     json::require_json(&headers)?;
     let bytes = read_bounded(body, server.settings.json_bytes_max).await?;
-    let form = json::parse::<SearchForm>(&bytes)?;
+    let form = json::parse_at_once::<SearchForm>(&bytes)?;
     let to_sign = form.query_to_sign();
     let query = form.into_query()?;
     let answer = server.searcher.search(&permit, query, ask.id()).await?;

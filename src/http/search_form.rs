@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::problem::{FieldError, Problem};
 use crate::{
+    authn::strict_json,
     context::ContextFormat,
     retrieval::query::{Query, QueryText, TOP_K_DEFAULT, TOP_K_MAX},
     store::Trust,
@@ -34,6 +35,7 @@ pub(super) struct SearchForm {
     #[schema(example = json!(["handbook"]))]
     collections: Option<Vec<String>>,
     /// Conditions on metadata, all of which must hold; operators: eq, ne, in, nin, gt, gte, lt, lte, exists.
+    #[serde(default, deserialize_with = "strict_json::optional")]
     #[schema(value_type = Option<Object>, example = json!({"metadata.lang": "en", "metadata.year": {"gte": 2024}}))]
     filter: Option<Value>,
     /// How to rank: `hybrid`, `keyword` or `vector`.

@@ -6,7 +6,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
     time::Duration,
 };
 
@@ -18,7 +17,11 @@ use crate::{
     app::App,
     envelope::AnswerSigner,
     ingestion::service::Ingestion,
-    retrieval::{documents::DocumentReader, searcher::Searcher, slots::Slots},
+    retrieval::{
+        documents::DocumentReader,
+        searcher::Searcher,
+        slots::{self, Slots},
+    },
 };
 
 /// How many searches of one tenant may wait for each that computes, before further ones are refused.
@@ -57,8 +60,7 @@ pub(super) struct Parts {
 
 impl Server {
     pub(super) fn new(app: Arc<App>) -> Self {
-        // One place a core: searching and preparing compute, they do not wait.
-        let cores = thread::available_parallelism().map_or(2, usize::from);
+        let cores = slots::places();
         let searcher = Searcher {
             authenticator: app.authenticator.clone(),
             engine: app.engine.clone(),

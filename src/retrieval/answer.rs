@@ -59,6 +59,22 @@ pub async fn compute<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stati
     }
 }
 
+/// How many threads a server's runtime has beside one for each place to compute in. They take requests and give answers while every place is taken.
+pub const SPARE_THREADS: usize = 2;
+
+/// Computes on the thread that the request is on, where the runtime has more threads than `places` to compute in; otherwise on the blocking pool. The caller holds one of the places.
+///
+/// Handing a search over and back wakes two threads, which costs as much as a small search does.
+pub async fn compute_in_place<T: Send + 'static>(
+    places: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    if tokio::runtime::Handle::current().metrics().num_workers() > places {
+        return Some(work());
+    }
+    compute(work).await
+}
+
 /// What a search answers.
 #[derive(Debug)]
 pub struct SearchAnswer {

@@ -83,24 +83,16 @@ pub enum FindError {
     Embedder(#[from] EmbedFailure),
 }
 
-/// Searches within what the reader may read now, with the query as [`Embedder::ask_query`] placed it.
+/// Searches within a scope, with the query as [`Embedder::ask_query`] placed it.
 ///
 /// # Errors
-/// [`FindError`] where the tenant is gone, or an index or the embedder fails.
-pub fn find(
-    engine: &Engine,
-    embedder: &Embedder,
-    placed: &PlacedQuery,
-    reader: &Reader,
-    query: &Query,
-    now: Timestamp,
-) -> Result<Found, FindError> {
-    let scope = reader.scope(engine, now)?;
-    // Embedded whatever the scope holds: the work must not tell whether there is something to compare with.
-    let embedded = match (query.mode, placed) {
-        (Mode::Keyword, _) => None,
-        (Mode::Hybrid | Mode::Vector, PlacedQuery::Known(vector)) => vector.clone(),
-        (Mode::Hybrid | Mode::Vector, PlacedQuery::Here) => embedder.embed_query(query.text.as_str())?,
+/// [`FindError`] where an index or the embedder fails.
+pub fn find(embedder: &Embedder, placed: &PlacedQuery, scope: &Scope, query: &Query) -> Result<Found, FindError> {
+    // Embedded whatever documents the scope holds: the work must not tell whether there is something to compare with.
+    let embedded = match placed {
+        _ if query.mode == Mode::Keyword || !scope.compares_builtin_vectors() => None,
+        PlacedQuery::Known(vector) => vector.clone(),
+        PlacedQuery::Here => embedder.embed_query(query.text.as_str())?,
     };
     let hits = scope.search(&SearchRequest {
         query: query.text.as_str(),

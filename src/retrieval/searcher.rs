@@ -3,12 +3,12 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use ringfence_indexes::{
-    Engine, EngineError, Mode, VectorSource,
+    Engine, EngineError, Mode, Scope, TenantId, VectorSource,
     failpoint::{self, Fault, Place},
 };
 
 use super::{
-    answer::{Answer, SearchAnswer, compute},
+    answer::{Answer, SearchAnswer, compute_in_place},
     policies::Policies,
     query::Query,
     ranking::{FindError, Found, Reader, ReleasedHit, find, tokens},
@@ -100,14 +100,15 @@ impl Searcher {
         // Asked before there is a place to compute in, so that waiting for a remote embedder keeps nobody from searching.
         let placed = self.place(permit.caller(), &query).await?;
         let slot = self.slots.take(permit.tenant()).await.ok_or(SearchError::Busy)?;
-        let event = self.event(permit.caller(), &query, request_id);
+        let keys = TenantKeys::derive(&self.master, permit.tenant());
+        let event = event(permit.caller(), &query, &keys, request_id);
         let caller = permit.caller().clone();
         let searcher = Arc::clone(self);
         let answer = move || {
             let _slot = slot;
-            searcher.answer(&caller, &query, &placed, event)
+            searcher.answer(&caller, &query, &placed, (event, &keys))
         };
-        compute(answer).await.unwrap_or(Err(SearchError::Stopping))
+        compute_in_place(self.slots.places(), answer).await.unwrap_or(Err(SearchError::Stopping))
     }
 
     fn answer(
@@ -115,13 +116,14 @@ impl Searcher {
         caller: &Caller,
         query: &Query,
         placed: &PlacedQuery,
-        mut event: AuditEvent,
+        (mut event, keys): (AuditEvent, &TenantKeys),
     ) -> Result<Answer<SearchAnswer>, SearchError> {
         for _ in 0..ATTEMPTS_MAX {
             let policies = Policies::for_caller(&self.catalog, caller);
             let reader = reader(caller, query, &policies);
-            self.check_vector_length(&reader, query)?;
-            let found = find(&self.engine, &self.embedder, placed, &reader, query, self.clock.now())?;
+            let scope = reader.scope(&self.engine, self.clock.now())?;
+            self.check_vector_length(&scope, caller.tenant(), query)?;
+            let found = find(&self.embedder, placed, &scope, query)?;
             let hits = found.release(&policies, query.max_tokens);
             failpoint::reached(Place::Released, caller.tenant());
             let is_settled = failpoint::has(Fault::NoRecheck, caller.tenant())
@@ -137,7 +139,7 @@ impl Searcher {
             event.count = hits.len();
             found.uses().record(&self.audit, &event)?;
             let receipt = self.audit.record(&event)?;
-            return Ok(Answer::new(self.body(&reader, query, &found, hits), receipt));
+            return Ok(Answer::new(self.body(keys, query, &found, hits), receipt));
         }
         Err(SearchError::Unsettled)
     }
@@ -160,11 +162,10 @@ impl Searcher {
     /// Refuses a vector that fits none of the readable collections with client vectors; where there are none it has nothing to fit.
     ///
     /// What is not readable has no part in this: the answer must not tell that it exists.
-    fn check_vector_length(&self, reader: &Reader, query: &Query) -> Result<(), SearchError> {
+    fn check_vector_length(&self, scope: &Scope, tenant: &TenantId, query: &Query) -> Result<(), SearchError> {
         let Some(vector) = &query.vector else { return Ok(()) };
         let found = vector.values().len();
-        let scope = reader.scope(&self.engine, self.clock.now())?;
-        let settings = self.catalog.collections(reader.subject.tenant());
+        let settings = self.catalog.collections(tenant);
         let lengths = settings.values().filter(|settings| scope.may_read_collection(&settings.id));
         let lengths: BTreeSet<usize> = lengths
             .filter_map(|settings| match settings.embedding {
@@ -180,20 +181,18 @@ impl Searcher {
         }
     }
 
-    fn body(&self, reader: &Reader, query: &Query, found: &Found, hits: Vec<ReleasedHit>) -> SearchAnswer {
+    fn body(&self, keys: &TenantKeys, query: &Query, found: &Found, hits: Vec<ReleasedHit>) -> SearchAnswer {
         let quoted: Vec<_> = hits.iter().map(|hit| Quoted { document: &hit.document_id, chunk: &hit.chunk }).collect();
         let context = render(query.format, &quoted, self.entropy.bytes());
-        let sealer = TenantKeys::derive(&self.master, reader.subject.tenant()).sealer();
-        let revision = sealer.seal_revision(found.epoch(), &self.entropy);
+        let revision = keys.sealer().seal_revision(found.epoch(), &self.entropy);
         SearchAnswer { tokens: tokens(&hits), context, revision, hits }
     }
+}
 
-    fn event(&self, caller: &Caller, query: &Query, request_id: &str) -> AuditEvent {
-        let keys = TenantKeys::derive(&self.master, caller.tenant());
-        AuditEvent {
-            query: Some(QueryDigest::new(&keys.query_key(), query.text.as_str())),
-            ..AuditEvent::new(Some(caller.tenant().clone()), caller.actor(), Action::Search, request_id)
-        }
+fn event(caller: &Caller, query: &Query, keys: &TenantKeys, request_id: &str) -> AuditEvent {
+    AuditEvent {
+        query: Some(QueryDigest::new(&keys.query_key(), query.text.as_str())),
+        ..AuditEvent::new(Some(caller.tenant().clone()), caller.actor(), Action::Search, request_id)
     }
 }
 

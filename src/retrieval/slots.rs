@@ -5,15 +5,23 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
 };
 
 use ringfence_indexes::TenantId;
 use tokio::sync::oneshot;
 
+/// How many searches compute at the same time: one a core, because searching computes and does not wait.
+#[must_use]
+pub fn places() -> usize {
+    thread::available_parallelism().map_or(2, usize::from)
+}
+
 /// The places of a server.
 #[derive(Debug)]
 pub struct Slots {
     state: Mutex<State>,
+    running_max: usize,
     waiting_max: usize,
 }
 
@@ -34,7 +42,7 @@ impl Slots {
     #[must_use]
     pub fn new(running_max: usize, waiting_max: usize) -> Arc<Self> {
         let state = State { free: running_max, waiting: HashMap::new(), turns: VecDeque::new() };
-        Arc::new(Self { state: Mutex::new(state), waiting_max })
+        Arc::new(Self { state: Mutex::new(state), running_max, waiting_max })
     }
 
     /// Takes a place, or waits for one; `None` where too many of the tenant wait already.
@@ -48,6 +56,12 @@ impl Slots {
             state.queue(tenant, self.waiting_max)?
         };
         turn.await.ok()
+    }
+
+    /// How many places there are.
+    #[must_use]
+    pub const fn places(&self) -> usize {
+        self.running_max
     }
 
     /// How many wait now, of all tenants.
