@@ -204,7 +204,9 @@ impl Scope {
     /// Whether one of these collections is searched by vectors that the server makes, whether or not it holds anything.
     #[must_use]
     pub fn compares_builtin_vectors(&self) -> bool {
-        let mut collections = self.collections().values();
+        let granted = self.lent.in_force.grants.iter().map(|grant| &grant.collection);
+        let granted = granted.filter_map(|collection| self.snapshot.policy.collections.get(collection));
+        let mut collections = self.collections().values().chain(granted);
         collections.any(|collection| matches!(collection.vectors, VectorSource::Builtin { .. }))
     }
 
@@ -258,6 +260,13 @@ impl Scope {
         self.lent.in_force.opening(collection, document).map(|grant| grant.id.clone()).collect()
     }
 
+    /// A document that was found before, as it is now. It mostly still lies in its class, where it is found among fewer than the tenant has.
+    fn same_entry(&self, before: &DocumentEntry) -> Option<&Arc<DocumentEntry>> {
+        let class = self.snapshot.holdings.partitions.get(&before.class);
+        let class = class.filter(|class| class.collection == before.collection && self.holds(before.class));
+        class.and_then(|class| class.documents.get(&before.id)).or_else(|| self.entry(&before.collection, &before.id))
+    }
+
     fn entry(&self, collection: &CollectionId, document: &DocumentId) -> Option<&Arc<DocumentEntry>> {
         let may_read = |entry: &DocumentEntry| self.holds(entry.class) || self.lent.in_force.opens(entry);
         self.snapshot.document(collection, document).filter(|entry| may_read(entry))
@@ -303,7 +312,7 @@ impl Scope {
     #[must_use]
     pub fn still_permits(&self, hits: &[Hit]) -> bool {
         hits.iter().all(|hit| {
-            let now = self.entry(hit.document.collection(), hit.document.id());
+            let now = self.same_entry(&hit.document.entry);
             now.is_some_and(|now| self.trusting(says_the_same(now, hit)).unwrap_or(false))
         })
     }
