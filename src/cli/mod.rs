@@ -36,6 +36,9 @@ use crate::{
     retrieval::{answer::SPARE_THREADS, slots::places},
 };
 
+/// A search computes below the layers that took its request, and a tenant policy may be nested deep.
+const STACK_BYTES: usize = 4 << 20;
+
 /// A retrieval server for RAG: permission first, ranked inside the permission, labelled on the way out.
 #[derive(Debug, Parser)]
 #[command(name = "ringfence", version, arg_required_else_help = true)]
@@ -93,8 +96,9 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
-    let threads = places() + SPARE_THREADS;
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(places() + SPARE_THREADS).thread_stack_size(STACK_BYTES);
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::new(format!("cannot start: {error}")).report(),
     };
