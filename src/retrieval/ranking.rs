@@ -107,7 +107,7 @@ pub fn find(embedder: &Embedder, placed: &PlacedQuery, scope: &Scope, query: &Qu
         min_score: query.min_score,
         diversity: query.diversity,
     })?;
-    let uses = GrantUses::of(&scope, hits.iter().map(|hit| (hit.document.collection(), hit.document.id())));
+    let uses = GrantUses::of(scope, hits.iter().map(|hit| (hit.document.collection(), hit.document.id())));
     Ok(Found { epoch: scope.epoch(), hits, uses })
 }
 
