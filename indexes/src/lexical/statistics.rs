@@ -25,6 +25,8 @@ const B: f64 = 0.75;
 /// Lengths and frequencies below these have their part of the formula computed once a search.
 const LENGTHS_KEPT: usize = 256;
 const FREQUENCIES_KEPT: usize = 2;
+/// Of fewer rows, each has its part computed: the list would cost more.
+const LIST_ROWS_MIN: u64 = 512;
 /// What f64 may have rounded off a bound.
 const ROUNDING: f64 = 1.0 + 1e-9;
 
@@ -95,7 +97,7 @@ impl Statistics {
             |term: &Term| term.words.iter().map(|word| f64::from(asked.times[*word]) * idf(having_word[*word])).sum();
         let weights = asked.terms.iter().map(weight).collect();
         let average = |(rows, length): (u64, u64)| if rows == 0 { 0.0 } else { length as f64 / rows as f64 };
-        let lengths = totals.into_iter().map(|(kind, total)| (kind, Lengths::new(average(total)))).collect();
+        let lengths = totals.into_iter().map(|(kind, total)| (kind, Lengths::new(average(total), total.0))).collect();
         Self { lists, weights, bounds: Vec::new(), lengths }.by_weight()
     }
 
@@ -216,17 +218,21 @@ fn by_row<'a>(
 /// How length and frequency count beside an average length.
 pub(super) struct Lengths {
     average: f64,
+    rows: u64,
     /// The part of the formula for few and short; made when first asked for.
     parts: OnceLock<Vec<[f64; FREQUENCIES_KEPT]>>,
 }
 
 impl Lengths {
-    fn new(average: f64) -> Self {
-        Self { average, parts: OnceLock::new() }
+    fn new(average: f64, rows: u64) -> Self {
+        Self { average, rows, parts: OnceLock::new() }
     }
 
     /// The parts of short rows, to be handed to [`Self::part`].
     pub(super) fn parts(&self) -> &[[f64; FREQUENCIES_KEPT]] {
+        if self.rows < LIST_ROWS_MIN {
+            return &[];
+        }
         let parts = |length| [1, 2].map(|frequency| self.compute(frequency, length));
         self.parts.get_or_init(|| (0_u32..).take(LENGTHS_KEPT).map(parts).collect())
     }
