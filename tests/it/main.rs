@@ -17,8 +17,6 @@ mod cage;
 #[cfg(test)]
 mod canaries;
 #[cfg(test)]
-mod cedar;
-#[cfg(test)]
 mod certificates;
 #[cfg(test)]
 mod cli;
@@ -55,17 +53,19 @@ mod keys;
 #[cfg(test)]
 mod noninterference;
 #[cfg(test)]
+#[expect(dead_code, reason = "its generators serve the tests of the engine")]
+#[path = "../../indexes/tests/it/oracle.rs"]
 mod oracle;
 #[cfg(test)]
 mod policies;
-#[cfg(test)]
-mod policy;
 #[cfg(test)]
 mod provider;
 #[cfg(test)]
 mod quickstart;
 #[cfg(test)]
 mod ranking;
+#[cfg(test)]
+mod replay;
 #[cfg(test)]
 mod review;
 #[cfg(test)]

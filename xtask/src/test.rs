@@ -19,12 +19,18 @@ pub(crate) fn test(filter: Option<&str>) -> Result<(), Failure> {
     count(&mut command)
 }
 
+/// Tests that need failpoints, which an optimised build does not have.
+const UNOPTIMISED: &str = "schedules";
+
 /// The long form of some tests: optimised, and told so through the environment.
 pub(crate) fn deep(name: &str, rest: &[&str]) -> Result<(), Failure> {
     needs::install_missing()?;
     python::install_packages()?;
-    let mut command = cargo(&["test", "--locked", "--release", "--test", "it", "--", "--nocapture", name]);
-    command.args(rest).env("RINGFENCE_DEEP", "1");
+    let mut command = cargo(&["test", "--locked", "--workspace", "--test", "it"]);
+    if !name.contains(UNOPTIMISED) {
+        command.arg("--release");
+    }
+    command.args(["--", "--nocapture", name]).args(rest).env("RINGFENCE_DEEP", "1");
     count(&mut command)
 }
 

@@ -16,7 +16,7 @@ use serde_json::Map;
 
 use self::model::{COLLECTIONS, Matter, Request, Statement, may_read};
 use crate::{
-    harness::is_deep,
+    is_deep,
     oracle::{self, Dice, NAMES, Person, Rule, World},
     policy::{acl, attributes},
 };

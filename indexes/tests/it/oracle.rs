@@ -14,7 +14,7 @@ pub(crate) struct World {
 }
 
 /// Who may read a document.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Rule {
     pub(crate) allow: Vec<String>,
     pub(crate) deny: Vec<String>,
@@ -23,7 +23,7 @@ pub(crate) struct Rule {
     pub(crate) until: Option<i64>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Demand {
     AtLeast(i64),
     OneOf(Vec<String>),
