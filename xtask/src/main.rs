@@ -4,6 +4,7 @@
 
 mod bench;
 mod check;
+mod mutants;
 mod needs;
 mod process;
 mod python;
@@ -17,6 +18,7 @@ usage: cargo xtask <command>
   check                   what CI runs: format, lints, documentation, licences, then test
   test [filter]           install what the tests need, then run every test (or those whose name contains the filter)
   deep <name> [arg…]      the long form of the tests whose name contains <name> (optimised, RINGFENCE_DEEP=1)
+  deep mutants [arg…]     change what decides, one place at a time, and see whether a test notices (cargo-mutants)
   bench [name] [arg…]     the benchmarks, or one of them; further arguments go to the benchmark (benches/README.md)
   train-sanitizer         train the model of the sanitiser from the committed data; --check compares only
   help                    this text";
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["check"] => check::check(),
         ["test", filters @ ..] if filters.len() <= 1 => test::test(filters.first().copied()),
+        ["deep", "mutants", rest @ ..] => mutants::mutants(rest),
         ["deep", name, rest @ ..] if !name.starts_with('-') => test::deep(name, rest),
         ["bench", rest @ ..] => bench::bench(rest),
         ["train-sanitizer", rest @ ..] => bench::train_sanitizer(rest),
