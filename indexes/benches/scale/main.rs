@@ -302,16 +302,11 @@ fn groups(count: usize) {
                 (0..20).map(|index| subject(&(0..share).map(group).chain([user(index)]).collect())).collect();
             curve::point(
                 "groups",
-                "scope, new",
+                "new scope",
                 count,
                 cpu_ms(20, |index| drop(black_box(scope(&engine, &readers[index])))),
             );
-            curve::point(
-                "groups",
-                "scope, known",
-                count,
-                cpu_ms(200, |_| drop(black_box(scope(&engine, &readers[0])))),
-            );
+            curve::point("groups", "known scope", count, cpu_ms(200, |_| drop(black_box(scope(&engine, &readers[0])))));
             searches(("groups", count), "", &first, 30);
         }
         say(&format!(
