@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    documents,
     process::{self, Failure, cargo, run},
     python,
 };
@@ -57,6 +58,9 @@ pub(crate) fn bench(arguments: &[&str]) -> Result<(), Failure> {
         let (dev, rest): (Vec<&str>, Vec<&str>) = rest.iter().partition(|argument| **argument == "--dev");
         if !dev.is_empty() {
             command.args(["--profile", "dev"]);
+        }
+        if name == "documents" {
+            command.env("RINGFENCE_BENCH_DOCUMENTS", documents::fetch()?);
         }
         if let Some(peers) = &peers {
             command.env("RINGFENCE_BENCH_PYTHON", &peers.python).env("RINGFENCE_BENCH_PEERS_MISSING", &peers.missing);

@@ -4,6 +4,8 @@
 
 mod bench;
 mod check;
+mod documents;
+mod fuzz;
 mod mutants;
 mod needs;
 mod process;
@@ -19,6 +21,7 @@ usage: cargo xtask <command>
   test [filter]           install what the tests need, then run every test (or those whose name contains the filter)
   deep <name> [arg…]      the long form of the tests whose name contains <name> (optimised, RINGFENCE_DEEP=1)
   deep mutants [arg…]     change what decides, one place at a time, and see whether a test notices (cargo-mutants)
+  fuzz [seconds] [name…]  libFuzzer on the targets of fuzz/ (all, a minute each), from their seeds and what it found before
   bench [name] [arg…]     the benchmarks, or one of them; further arguments go to the benchmark (benches/README.md)
   train-sanitizer         train the model of the sanitiser from the committed data; --check compares only
   help                    this text";
@@ -30,7 +33,10 @@ fn main() -> ExitCode {
         ["check"] => check::check(),
         ["test", filters @ ..] if filters.len() <= 1 => test::test(filters.first().copied()),
         ["deep", "mutants", rest @ ..] => mutants::mutants(rest),
+        // Where the compiler takes libFuzzer's flags: the same targets, led by what they reach.
+        ["deep", "fuzz", rest @ ..] => test::deep("fuzz", rest).and_then(|()| fuzz::fuzz(&[])),
         ["deep", name, rest @ ..] if !name.starts_with('-') => test::deep(name, rest),
+        ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["bench", rest @ ..] => bench::bench(rest),
         ["train-sanitizer", rest @ ..] => bench::train_sanitizer(rest),
         ["help" | "--help" | "-h"] => {

@@ -5,7 +5,7 @@
 use super::geometry::Rectangle;
 
 /// A gap between two pieces, in parts of the size, from which it is a blank.
-const BLANK_GAP: f64 = 0.13;
+const BLANK_GAP: f64 = 0.1;
 /// Pieces on one line differ in height by less than this part of the size.
 const LINE_SHIFT: f64 = 0.45;
 /// Lines of one paragraph are no further apart than this part of the size.
