@@ -127,6 +127,11 @@ async fn read(mut body: Body, limit_bytes: usize, mut room: Option<(&Room, &mut 
 pub(super) struct Held(Option<OwnedSemaphorePermit>);
 
 impl Held {
+    /// Takes room for what a JSON body is parsed into while the body itself is still there: its strings, and the content that they encode. Never so much that a body which fits by itself would wait for ever.
+    pub(super) async fn take_parsed(&mut self, room: &Room, body_bytes: usize) -> Result<(), Problem> {
+        self.take(room, body_bytes.saturating_mul(JSON_GROWTH).min(room.bytes / 2)).await
+    }
+
     /// Takes more, waiting a moment for it.
     pub(super) async fn take(&mut self, room: &Room, bytes: usize) -> Result<(), Problem> {
         let more = room.take(bytes).await?;
@@ -142,13 +147,14 @@ impl Held {
 #[derive(Clone, Debug)]
 pub(super) struct Room {
     units: Arc<Semaphore>,
+    bytes: usize,
     patience: Duration,
 }
 
 impl Room {
     /// Room for so many bytes, and how long a body waits for it before it is refused.
     pub(super) fn new(bytes: usize, patience: Duration) -> Self {
-        Self { units: Arc::new(Semaphore::new(bytes / ROOM_UNIT)), patience }
+        Self { units: Arc::new(Semaphore::new(bytes / ROOM_UNIT)), bytes, patience }
     }
 
     async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
@@ -158,6 +164,9 @@ impl Room {
         taken.ok().and_then(Result::ok).ok_or_else(full)
     }
 }
+
+/// A parsed JSON body beside the body, in parts of it: the strings once, and once more what they are decoded to.
+const JSON_GROWTH: usize = 2;
 
 /// The size of a permit for room.
 const ROOM_UNIT: usize = 1 << 10;
@@ -222,6 +231,20 @@ mod tests {
         assert_eq!(read_into(&room, body(), 1 << 20).await.unwrap_err().code, Code::Unavailable);
         drop(held);
         assert!(read_into(&room, body(), 1 << 20).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_a_body_is_parsed_into_takes_room_too() {
+        let room = Room::new(12 << 10, Duration::from_millis(10));
+        let body = || Body::from(vec![0; 3 << 10]);
+        let (bytes, mut held) = read_into(&room, body(), 1 << 20).await.unwrap();
+        held.take_parsed(&room, bytes.len()).await.unwrap();
+        let (_, mut second) = read_into(&room, body(), 1 << 20).await.unwrap();
+        assert_eq!(second.take_parsed(&room, 3 << 10).await.unwrap_err().code, Code::Unavailable);
+        drop((held, second));
+        // One that fills half of the room by itself is parsed all the same.
+        let (bytes, mut held) = read_into(&room, Body::from(vec![0; 6 << 10]), 1 << 20).await.unwrap();
+        held.take_parsed(&room, bytes.len()).await.unwrap();
     }
 
     #[tokio::test]

@@ -235,7 +235,10 @@ async fn read_document(
     if headers.get_all("content-type").iter().count() > 1 {
         return Err(Problem::new(Code::UnsupportedMediaType, "send one `Content-Type`"));
     }
-    let (bytes, room) = read_into(&server.room, body, limit).await?;
+    let (bytes, mut room) = read_into(&server.room, body, limit).await?;
+    if is_json {
+        room.take_parsed(&server.room, bytes.len()).await?;
+    }
     let parse = move || {
         if is_json {
             json::parse::<DocumentForm>(&bytes)?.into_parsed(bytes_max)

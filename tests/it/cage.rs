@@ -2,6 +2,7 @@
 
 mod escape;
 mod hostile;
+mod pool;
 mod real;
 mod stand_in;
 

@@ -292,6 +292,7 @@ fn a_folder_is_ingested_searched_audited_and_examined() {
     assert_eq!(server.stop().code, Some(0));
     let doctor = world.done(&["doctor", "--local"], &[]);
     assert!(doctor.contains("ok    index") && !doctor.contains("FAIL"), "{doctor}");
+    assert!(doctor.contains("ok    originals      2 originals can be opened"), "{doctor}");
     assert!(world.done(&["audit", "verify"], &[]).contains("sound    tenant `acme`"));
     damage(&world);
 }
@@ -305,7 +306,17 @@ fn damage(world: &World) {
     assert!(verified.out.contains("DAMAGED  tenant `acme`") && verified.out.contains("line "), "{}", verified.out);
     let doctor = world.run(&["doctor", "--data-dir", "ringfence-data"]);
     assert!(doctor.code == Some(1) && doctor.out.contains("FAIL  audit"), "{}", doctor.out);
+
+    // An original that is not what was kept: of two documents, the one in the place of the other.
+    let swap = "import sqlite3, sys; base = sqlite3.connect(sys.argv[1]); base.execute('UPDATE sources SET sealed = (SELECT sealed FROM sources ORDER BY document_id LIMIT 1)'); base.commit()";
+    let done = std::process::Command::new("python3").args(["-c", swap]).arg(world.path(DATABASE)).status().unwrap();
+    assert!(done.success());
+    let doctor = world.run(&["doctor", "--data-dir", "ringfence-data"]);
+    assert!(doctor.code == Some(1) && doctor.out.contains("FAIL  originals"), "{}", doctor.out);
 }
+
+/// The database of the directory that the tests use.
+const DATABASE: &str = "ringfence-data/ringfence.db";
 
 #[test]
 fn the_demo_holds_what_it_shows_and_can_be_run_again() {

@@ -10,7 +10,7 @@ use std::{
 
 use ringfence_indexes::TenantId;
 
-use super::Check;
+use super::{Check, originals};
 use crate::{
     app::{App, StartError},
     audit::{self, PUBLIC_KEY_FILE},
@@ -194,6 +194,7 @@ async fn opened(app: &App) -> Vec<Check> {
             format!("{} of {tenants} are searched as they are stored", counted(documents, "document", "documents")),
         ));
     }
+    checks.push(originals::examine(app, tenants.iter().map(|(tenant, _)| &tenant.id)).await);
     checks
 }
 

@@ -1,6 +1,7 @@
 //! `ringfence doctor`: what is well and what is not, one line a check, with what to do.
 
 mod data;
+mod originals;
 mod server;
 
 use std::path::PathBuf;
