@@ -36,9 +36,9 @@ pub use redact::{Redacted, RedactionCount, RedactionKind, redact};
 pub use untrusted::UntrustedText;
 
 /// The version of the rules of the sanitiser and the redactor.
-pub const RULES_VERSION: &str = "2";
+pub const RULES_VERSION: &str = "3";
 
-/// The version of everything that judges a document, rules and model: `rules-2+model-1f2e3d4c`. A store keeps it beside each document, because another version may judge differently.
+/// The version of everything that judges a document, rules and model: `rules-3+model-1f2e3d4c`. A store keeps it beside each document, because another version may judge differently.
 #[must_use]
 pub fn sanitizer_version() -> String {
     static VERSION: LazyLock<String> =

@@ -1,6 +1,6 @@
 //! How well the sanitiser tells instructions from honest text, and how fast: `cargo xtask bench sanitizer [--rows FOLDER | --quick] [--show] [--write]`.
 //!
-//! Every family is measured by a model that has not seen it; averages are over families, never over pooled rows. `--rows` measures on rows of one's own (JSONL, `carrier_text` and `injected_span`), a file a family: a file whose name ends with a committed family's is measured without that family, any other by the model that ships. `--quick` leaves out what needs training; `--show` prints what hidden instructions left. `--write` puts the figures into `benches/README.md`.
+//! Every family is measured by a model that has not seen it; averages are over families, never over pooled rows. `--rows` measures on rows of one's own (JSONL, `carrier_text` and `injected_span`), a file a family: a file whose name ends with a committed family's is measured without that family, any other by the model that ships. `--also FOLDER` adds such rows to the whole. `--quick` leaves out what needs training; `--show` prints what hidden instructions left. `--write` puts the figures into `benches/README.md`.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
 mod attacker;
@@ -22,21 +22,28 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let folder = arguments.iter().position(|own| own == "--rows").and_then(|at| arguments.get(at + 1));
+    let folders = |option: &str| {
+        let pairs = arguments.windows(2).filter(|pair| pair[0] == option);
+        pairs.map(|pair| pair[1].clone()).collect::<Vec<String>>()
+    };
+    let (own, also) = (folders("--rows"), folders("--also"));
     let data = Data::committed();
     let mut page = format!("Sanitiser `{}`. {CAVEAT}\n\n", sanitizer_version());
-    match folder {
-        Some(folder) => own_rows(&data, Path::new(folder), &mut page)?,
-        None => {
-            if !arguments.iter().any(|own| own == "--quick") {
-                families(&data, &mut page)?;
-                languages(&data, &mut page)?;
-            }
-            techniques(arguments.iter().any(|own| own == "--show"), &mut page)?;
-            credentials::write(&data, &mut page)?;
-            adaptive(&data, &mut page)?;
-            speed::write(&data, &mut page)?;
+    for folder in &own {
+        own_rows(&data, Path::new(folder), &mut page)?;
+    }
+    if own.is_empty() {
+        if !arguments.iter().any(|own| own == "--quick") {
+            families(&data, &mut page)?;
+            languages(&data, &mut page)?;
         }
+        for folder in &also {
+            own_rows(&data, Path::new(folder), &mut page)?;
+        }
+        techniques(arguments.iter().any(|own| own == "--show"), &mut page)?;
+        credentials::write(&data, &mut page)?;
+        adaptive(&data, &mut page)?;
+        speed::write(&data, &mut page)?;
     }
     println!("{page}");
     if arguments.iter().any(|own| own == "--write") {
@@ -263,7 +270,14 @@ fn own_rows(data: &Data, folder: &Path, page: &mut String) -> Outcome<()> {
             )?;
         }
     }
-    write_attacks("Rows of the given folder", &attacks, page)
+    if attacks.is_empty() {
+        return Ok(());
+    }
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let title = format!(
+        "Rows that are not in the repository (`{name}`), by models that were trained without the family and without the texts"
+    );
+    write_attacks(&title, &attacks, page)
 }
 
 fn put_into_readme(page: &str) -> Outcome<()> {

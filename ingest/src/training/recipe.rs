@@ -15,7 +15,7 @@ pub const SETTINGS: Settings = Settings {
     shrink_grams: 1e-6,
     shrink_named: 1e-6,
     attack_weight: 0.3,
-    lines: (256, -256, -4096),
+    lines: (-64, -320, -4096),
     seed: 7,
 };
 

@@ -57,6 +57,11 @@ pub(super) fn readings(own: &str, folded: &str, marked: bool) -> Vec<String> {
     readings
 }
 
+/// Whether a word of a sentence is in disguise: mixes scripts, or has digits among its letters. Honest text has such words too; beside a sentence that is an instruction in disguise they are a part of it.
+pub(super) fn is_masked(own: &str, folded: &str) -> bool {
+    (!own.is_ascii() && matches!(unmixed(folded), Cow::Owned(_))) || leet_words(folded) >= 1
+}
+
 /// Rotates letters by thirteen places.
 fn rotate(text: &str) -> String {
     let turn = |letter: char| match letter {

@@ -182,6 +182,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(Steer, 5, &[one(REPLY).starting(), one(QUOTE).within(2)]),
     rule(Steer, 2, &[one(REPLY | PRINT).starting()]),
     rule(Trigger, 4, &[one(INSTEAD), one(READING | ANSWER).within(3)]),
+    rule(Steer, 3, &[one(PRINT | REPLY | REVEAL), one(INSTEAD).within(4)]),
     rule(Steer, 6, &[one(RECOMMEND), one(RECOMMEND).within(12)]),
     rule(Steer, 3, &[one(RECOMMEND)]),
     rule(Steer, 4, &[one(TELL).starting(), one(USER).within(1)]),

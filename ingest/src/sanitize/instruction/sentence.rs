@@ -116,7 +116,9 @@ impl Cutter<'_> {
             let next = offset + character.len_utf8();
             let end = match character {
                 '.' | '!' | '?' | '…' | '؟' | '।' => stop_end(line, next, character == '.'),
-                '。' | '！' | '？' | '｡' => Some(next),
+                '。' | '｡' => Some(next),
+                // Between full-width letters it is a part of an address, as its plain form is.
+                '！' | '？' => Some(next).filter(|next| !line[*next..].starts_with(is_full_width)),
                 '|' if row => Some(next),
                 ' ' => gap_end(line, offset),
                 _ => None,
@@ -251,6 +253,11 @@ fn gap_end(line: &str, offset: usize) -> Option<usize> {
     (wide || opening()).then_some(offset + 1)
 }
 
+/// Latin letters and digits in their full-width form.
+const fn is_full_width(letter: char) -> bool {
+    matches!(letter, '０'..='９' | 'Ａ'..='Ｚ' | 'ａ'..='ｚ')
+}
+
 /// Letters of scripts that share no sentence with Latin ones.
 const fn is_other_script(letter: char) -> bool {
     matches!(letter, '\u{400}'..='\u{52f}' | '\u{590}'..='\u{6ff}' | '\u{900}'..='\u{eff}' | '\u{3040}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
@@ -283,6 +290,10 @@ mod tests {
         check("One. Two! \"Three?\" four", &["One.", "Two!", "\"Three?\"", "four"]);
         check("See e.g. the docs, v. 1.2 of J. Doe.", &["See e.g. the docs, v. 1.2 of J. Doe."]);
         check("これは文です。次の文。", &["これは文です。", "次の文。"]);
+        check(
+            "ｈｔｔｐｓ：／／ａ／ｃ？ｋ＝１ これは？次の文。",
+            &["ｈｔｔｐｓ：／／ａ／ｃ？ｋ＝１ これは？", "次の文。"],
+        );
         check("- a\n- b\n# C\nd", &["- a", "- b", "# C", "d"]);
         check("| a | do it |\n|---|---|", &["a |", "do it |\n|---|---|"]);
         check(

@@ -53,6 +53,8 @@ pub(super) struct Look {
     opens: bool,
     /// Says it only in disguise.
     disguised: bool,
+    /// Has words in disguise, whatever they say.
+    masked: bool,
     /// Letters beyond ASCII.
     accents: usize,
     /// In another language than the document.
@@ -162,10 +164,18 @@ fn is_seed(look: &Look, sentence: &Sentence, needed: u16) -> bool {
 
 /// Whether a decoded text has an instruction in it.
 fn instructs(decoded: &str) -> bool {
-    let sentences = super::sentence::sentences(decoded, &crate::sanitize::code::InCode::new(Vec::new()));
+    looks_at(decoded).iter().any(|seen| seen.look.score.points >= NEEDED - 2)
+}
+
+/// Whether a text that nobody is shown has an instruction in it.
+pub(in crate::sanitize) fn is_instruction(text: &str) -> bool {
+    looks_at(text).iter().any(|seen| seen.look.score.points >= NEEDED)
+}
+
+fn looks_at(text: &str) -> Vec<Seen> {
+    let sentences = super::sentence::sentences(text, &crate::sanitize::code::InCode::new(Vec::new()));
     let (memory, known) = (Memory::default(), vec![None; sentences.len()]);
-    let seen = look(decoded, &sentences, &mut (), &memory, &known, &mut Vec::new());
-    seen.iter().any(|seen| seen.look.score.points >= NEEDED - 2)
+    look(text, &sentences, &mut (), &memory, &known, &mut Vec::new())
 }
 
 /// Marks what an encoded instruction stands in, and the sentence before it that has it decoded.
@@ -217,6 +227,7 @@ fn look<S: Sink>(
         }
         if look.score.points < NEEDED {
             read_on(own, &folded, &mut look, &mut cues);
+            look.masked = disguise::is_masked(own, &folded);
         }
         let margin = sink.margin(number);
         let words = start..hashes.len();
@@ -325,6 +336,7 @@ fn grow(sentences: &[Sentence], looks: &[Look], verdicts: &mut [Verdict]) {
         }
         let verdict = verdicts[index];
         let mut open = looks[index].opens || looks[index].score.announces;
+        let in_disguise = |beside: usize| looks[index].disguised && looks[beside].masked;
         let mut last = index;
         for next in index + 1..sentences.len().min(index + 1 + FOLLOWERS) {
             let near = sentences[next].paragraph == sentences[last].paragraph
@@ -333,6 +345,7 @@ fn grow(sentences: &[Sentence], looks: &[Look], verdicts: &mut [Verdict]) {
                 || looks[next].likely_beside
                 || looks[last].opens
                 || sentences[last].goes_on
+                || in_disguise(next)
                 || (open && looks[next].commands);
             if near && looks[last].opens && sentences[next].in_code && !sentences[last].in_code {
                 take_block(sentences, next, verdict, verdicts);
@@ -352,7 +365,11 @@ fn grow(sentences: &[Sentence], looks: &[Look], verdicts: &mut [Verdict]) {
             let short_command = looks[before].begins && sentences[before].range.len() <= SHORT_COMMAND_BYTES;
             let leads = match apart {
                 0 => {
-                    points > NEEDED_BESIDE || looks[before].likely_beside || short_command || sentences[before].goes_on
+                    points > NEEDED_BESIDE
+                        || looks[before].likely_beside
+                        || short_command
+                        || in_disguise(before)
+                        || sentences[before].goes_on
                 }
                 1 => points > NEEDED_BESIDE + 1,
                 _ => false,

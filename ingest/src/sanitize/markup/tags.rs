@@ -5,7 +5,11 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{address::is_local, concealed, remove};
-use crate::{draft::Edit, finding::FindingKind, sanitize::code::InCode};
+use crate::{
+    draft::Edit,
+    finding::FindingKind,
+    sanitize::{code::InCode, instruction::is_instruction},
+};
 
 /// A tag is read with its quotes up to this length; beyond it ends at the next `>`.
 const TAG_BYTES: usize = 4096;
@@ -42,7 +46,7 @@ pub(super) fn detect(text: &str, code: &InCode, edits: &mut Vec<Edit>) {
         }
         let goes = match name.as_str() {
             // What loads a picture goes even where it is shown as code: a chunk may show half of the code.
-            "img" | "image" => !whole || loads_remotely(tag),
+            "img" | "image" => !whole || loads_remotely(tag) || (!shown && speaks(tag)),
             name if loads(name) => !shown,
             _ => !shown && tag.len() > 8 && ACTIVE.is_match(tag),
         };
@@ -111,6 +115,17 @@ fn in_span(text: &str, start: usize, end: usize) -> bool {
     let to = text.floor_char_boundary(end + 400);
     let after = text[end..to].split('\n').next().unwrap_or_default();
     before.matches('`').count() % 2 == 1 && after.contains('`')
+}
+
+/// The alternative text of an image.
+static ALTERNATIVE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?i)[\s"'/]alt\s*=\s*(?:"([^"]*)"|'([^']*)')"#).expect("the pattern is constant and tested")
+});
+
+/// Whether the alternative text of an image, which nobody is shown, speaks to a machine.
+fn speaks(tag: &str) -> bool {
+    let Some(captures) = ALTERNATIVE.captures(tag) else { return false };
+    captures.iter().skip(1).flatten().any(|alternative| is_instruction(alternative.as_str()))
 }
 
 /// Whether an image tag names an address on another host, or does more than show an image.
