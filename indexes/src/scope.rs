@@ -267,6 +267,16 @@ impl Scope {
         class.and_then(|class| class.documents.get(&before.id)).or_else(|| self.entry(&before.collection, &before.id))
     }
 
+    /// The emergency grants without which a collection would not be there for the subject.
+    #[must_use]
+    pub fn grants_showing(&self, collection: &CollectionId) -> Vec<GrantId> {
+        if self.collections().contains_key(collection) || !self.may_read_collection(collection) {
+            return Vec::new();
+        }
+        let showing = self.lent.in_force.grants.iter().filter(|grant| grant.collection == *collection);
+        showing.map(|grant| grant.id.clone()).collect()
+    }
+
     fn entry(&self, collection: &CollectionId, document: &DocumentId) -> Option<&Arc<DocumentEntry>> {
         let may_read = |entry: &DocumentEntry| self.holds(entry.class) || self.lent.in_force.opens(entry);
         self.snapshot.document(collection, document).filter(|entry| may_read(entry))

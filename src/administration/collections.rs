@@ -7,11 +7,15 @@ use ringfence_ingest::{RedactionKind, SanitizePolicy};
 
 use super::{Administration, AdministrationError, Page};
 use crate::{
-    audit::Action,
+    audit::{Action, AuditError, AuditEvent},
     authn::Caller,
     authz::{ManageCollections, Permit, ViewCollections},
     commit::{CommitError, Write},
-    retrieval::{answer::Answer, visibility::Visibility},
+    retrieval::{
+        answer::{Answer, compute},
+        emergency::GrantUses,
+        visibility::Visibility,
+    },
     store::{CollectionRecord, Trust},
 };
 
@@ -122,6 +126,9 @@ impl Administration {
         let caller = permit.caller();
         let (visibility, names) = self.visibility(caller)?;
         let seen = seen(&visibility, &names, &id).ok_or(AdministrationError::NotFound)?;
+        if !seen.whole {
+            self.record_showing(caller, &visibility, [&id], Action::ReadCollection, request_id).await?;
+        }
         self.recorded(caller, Action::ReadCollection, Some(id.to_string()), 1, seen, request_id).await
     }
 
@@ -140,7 +147,9 @@ impl Administration {
         let (visibility, names) = self.visibility(caller)?;
         let ids = visibility.collections().keys().filter(|id| after.is_none_or(|after| *id > after));
         let entries = ids.filter_map(|id| seen(&visibility, &names, id)).take(limit + 1).collect();
-        let page = Page::cut(entries, limit);
+        let page: Page<SeenCollection> = Page::cut(entries, limit);
+        let listed = page.entries.iter().filter(|seen| !seen.whole).map(|seen| &seen.settings.id);
+        self.record_showing(caller, &visibility, listed, Action::ListCollections, request_id).await?;
         self.recorded(caller, Action::ListCollections, None, page.entries.len(), page, request_id).await
     }
 
@@ -161,6 +170,30 @@ impl Administration {
         let write = Write::DeleteCollection(caller.tenant().clone(), id);
         let committed = self.commit(caller, write, 204, request_id).await?;
         Ok(Answer::new(committed.revision, committed.receipt))
+    }
+
+    /// Records the collections that are there for the caller through an emergency grant alone.
+    async fn record_showing<'a>(
+        &self,
+        caller: &Caller,
+        visibility: &Visibility,
+        collections: impl IntoIterator<Item = &'a CollectionId>,
+        action: Action,
+        request_id: &str,
+    ) -> Result<(), AdministrationError> {
+        let collections: Vec<&CollectionId> = collections.into_iter().collect();
+        let tenant = Some(caller.tenant().clone());
+        let event = AuditEvent {
+            documents: collections.iter().map(ToString::to_string).collect(),
+            ..AuditEvent::new(tenant, caller.actor(), action, request_id)
+        };
+        let uses = GrantUses::showing(visibility.reading(), collections);
+        if uses.is_empty() {
+            return Ok(());
+        }
+        let audit = Arc::clone(&self.audit);
+        compute(move || uses.record(&audit, &event)).await.unwrap_or(Err(AuditError::Failed))?;
+        Ok(())
     }
 
     fn visibility(&self, caller: &Caller) -> Result<(Visibility, Names), AdministrationError> {

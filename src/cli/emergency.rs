@@ -1,7 +1,6 @@
 //! `ringfence emergency`: declare, list, end. What an operator needs at three in the morning: one line that lets somebody in for a while, one that tells who is in, one that ends it.
 
 use clap::{Args, Subcommand};
-use comfy_table::ColumnConstraint;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -112,8 +111,9 @@ async fn declare(client: &Client, context: &Context, body: &Value) -> Result<(),
         return output::say_json(&grant);
     }
     let text = |field: &str| output::printable(grant[field].as_str().unwrap_or_default());
+    let tenant = body["tenant"].as_str().map_or_else(String::new, |tenant| format!(" --tenant {tenant}"));
     output::say(&format!(
-        "{} reads {}/{} until {}\nend it with: ringfence emergency end {}",
+        "{} reads {}/{} until {}\nend it with: ringfence emergency end {}{tenant}",
         text("principal"),
         text("collection"),
         text("documents"),
@@ -132,25 +132,27 @@ async fn list(client: &Client, context: &Context, tenant: Option<&str>, all: boo
     if grants.is_empty() {
         return output::say(if all { "no emergency grants" } else { "no emergency grant is in force" });
     }
-    let mut table = output::table(&["id", "state", "who", "reads", "until", "declared by", "reason"]);
-    for grant in &grants {
-        let text = |field: &str| output::printable(grant[field].as_str().unwrap_or_default());
-        let until = if grant["ended_at"].is_null() { text("expires_at") } else { text("ended_at") };
-        table.add_row([
-            text("id"),
-            text("state"),
-            text("principal"),
-            format!("{}/{}", text("collection"), text("documents")),
-            until,
-            text("declared_by"),
-            text("reason"),
-        ]);
-    }
-    if let Some(id) = table.column_mut(0) {
-        // To be copied into `end`, so never broken.
-        id.set_constraint(ColumnConstraint::ContentWidth);
-    }
-    output::say(&table.to_string())
+    // Not a table: ids, times and reasons are to be read and copied whole, on any terminal.
+    let blocks: Vec<String> = grants.iter().map(told).collect();
+    output::say(&blocks.join("\n"))
+}
+
+fn told(grant: &Value) -> String {
+    let text = |field: &str| output::printable(grant[field].as_str().unwrap_or_default());
+    let over = match grant["ended_at"].is_null() {
+        true => format!("until {}", text("expires_at")),
+        false => format!("until {}, when {} ended it", text("ended_at"), text("ended_by")),
+    };
+    format!(
+        "{}  {}\n  {} reads {}/{} {over}; declared by {}\n  {}",
+        text("id"),
+        text("state"),
+        text("principal"),
+        text("collection"),
+        text("documents"),
+        text("declared_by"),
+        text("reason")
+    )
 }
 
 async fn end(client: &Client, context: &Context, id: &str, tenant: Option<&str>) -> Result<(), Failure> {

@@ -26,7 +26,24 @@ impl GrantUses {
         uses
     }
 
-    /// Records them beside the reading that `event` tells of, which gives the documents that leave.
+    /// The collections among these that a scope shows through grants alone.
+    pub fn showing<'a>(scope: &Scope, collections: impl IntoIterator<Item = &'a CollectionId>) -> Self {
+        let mut uses = Self::default();
+        for collection in collections {
+            for grant in scope.grants_showing(collection) {
+                uses.0.entry(grant).or_default().push(collection.to_string());
+            }
+        }
+        uses
+    }
+
+    /// Whether no grant is owed anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Records them beside the reading that `event` tells of, which gives the documents or collections that leave.
     ///
     /// # Errors
     /// [`AuditError`]: there must be no answer.

@@ -111,7 +111,7 @@ fn a_grant_opens_what_it_names_to_its_holder_and_is_recorded() {
         assert!(resource.contains(part), "{resource}");
     }
     let uses = records(&server, "emergency.read");
-    assert_eq!(uses.len(), 4, "a search, a list and two readings: {uses:#?}");
+    assert_eq!(uses.len(), 5, "a search, a collection, a list and two readings: {uses:#?}");
     assert!(uses.iter().all(|record| record["resource"] == id && record["actor"]["principal"] == "user:alice"));
     assert_eq!(uses[0]["documents"].as_array().map(Vec::len), Some(2), "the open one needs no grant: {}", uses[0]);
 }
