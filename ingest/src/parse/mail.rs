@@ -86,6 +86,8 @@ fn child(bytes: &[u8], declared: Option<&str>, depth: usize) -> Result<Option<Pa
         },
         Ok(opened) => parse::parse(opened).map(Some),
         Err(PrepareError::UnsupportedMediaType(_) | PrepareError::Empty) => Ok(None),
+        // The message is what it was declared to be; what is in it is not.
+        Err(PrepareError::DisguisedMediaType { .. }) => Err(PrepareError::Unparseable(Fault::Mail)),
         Err(error) => Err(error),
     }
 }
@@ -125,7 +127,7 @@ pub(crate) fn opens_like_a_message(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{opens_like_a_message, parse};
-    use crate::finding::FindingKind;
+    use crate::{fault::Fault, finding::FindingKind, prepare::PrepareError};
 
     fn message(lines: &[&str]) -> Vec<u8> {
         lines.join("\r\n").into_bytes()
@@ -190,6 +192,23 @@ mod tests {
             "",
         ]);
         assert!(parse(&bytes).is_err());
+    }
+
+    #[test]
+    fn an_attachment_in_disguise_is_the_fault_of_the_message() {
+        let bytes = message(&[
+            "From: a@example.org",
+            "Content-Type: multipart/mixed; boundary=m",
+            "",
+            "--m",
+            "Content-Type: application/pdf; name=x.pdf",
+            "Content-Disposition: attachment",
+            "",
+            "no PDF",
+            "--m--",
+            "",
+        ]);
+        assert_eq!(parse(&bytes).err(), Some(PrepareError::Unparseable(Fault::Mail)));
     }
 
     #[test]
