@@ -103,7 +103,7 @@ impl Administration {
         Ok(Answer::new(committed.revision, committed.receipt))
     }
 
-    /// Deletes a group; gives the sealed revision.
+    /// Deletes a group; gives the sealed revision. It is known by its name alone here, so a later one of the name is the same.
     ///
     /// # Errors
     /// [`AdministrationError::NotFound`] where there is none.
@@ -114,7 +114,7 @@ impl Administration {
         request_id: &str,
     ) -> Result<Answer<String>, AdministrationError> {
         self.members(permit, &group).await?;
-        let write = Write::DeleteGroup { tenant: permit.tenant().clone(), group, expected: None };
+        let write = Write::DeleteGroup { tenant: permit.tenant().clone(), group, gives_up_name: false, expected: None };
         let committed = self.commit(permit.caller(), write, 204, request_id).await?;
         Ok(Answer::new(committed.revision, committed.receipt))
     }

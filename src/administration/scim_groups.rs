@@ -244,7 +244,7 @@ impl Administration {
         let digest = before.digest(tenant);
         if_match.check(&self.entity_tag(tenant, &digest))?;
         let expected = (*if_match != IfMatch::Any).then_some(digest);
-        let write = Write::DeleteGroup { tenant: tenant.clone(), group: before.group, expected };
+        let write = Write::DeleteGroup { tenant: tenant.clone(), group: before.group, gives_up_name: true, expected };
         let committed = self.commit(permit.caller(), write, 204, request_id).await.map_err(refused)?;
         Ok(Answer::new(committed.revision, committed.receipt))
     }

@@ -85,7 +85,9 @@ impl Apply<'_> {
             }
             Write::WritePolicy(tenant, write) => self.write_policy(tenant, *write).await,
             Write::PutPolicySettings(tenant, settings) => self.write_policy_settings(tenant, *settings).await,
-            Write::DeleteGroup { tenant, group, expected } => self.delete_group(tenant, group, expected).await,
+            Write::DeleteGroup { tenant, group, gives_up_name, expected } => {
+                self.delete_group(tenant, group, gives_up_name, expected).await
+            }
             Write::CreateGroup(tenant, record) => self.create_group(tenant, *record).await,
             Write::ReplaceGroup { tenant, group, record, before } => {
                 self.replace_group(tenant, group, *record, before).await

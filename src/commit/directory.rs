@@ -263,16 +263,19 @@ impl Apply<'_> {
         &mut self,
         tenant: TenantId,
         group: Principal,
+        gives_up_name: bool,
         expected: Option<[u8; 32]>,
     ) -> Result<Applied, Refused> {
         let current = self.need_group(&tenant, &group, expected).await?;
         let mut consequences = Consequences::default();
         self.writer.delete_group(&tenant, &current).await?;
         consequences.changes.push(Change::DeleteGroup { group: group.clone() });
-        for parent in self.writer.groups_of(&tenant, &group).await? {
-            self.exchange_member(&tenant, &parent, Some(&group), None, &mut consequences).await?;
+        if gives_up_name {
+            for parent in self.writer.groups_of(&tenant, &group).await? {
+                self.exchange_member(&tenant, &parent, Some(&group), None, &mut consequences).await?;
+            }
+            self.give_up_group_name(&tenant, &group, &mut consequences).await?;
         }
-        self.give_up_group_name(&tenant, &group, &mut consequences).await?;
         self.directed(tenant, Outcome::Changed, consequences).await
     }
 

@@ -136,6 +136,8 @@ pub enum Write {
         tenant: TenantId,
         /// The group.
         group: Principal,
+        /// Whether the name is given up with it, so that the next group of the name is another one.
+        gives_up_name: bool,
         /// The digest that it must have, if any will not do.
         expected: Option<[u8; 32]>,
     },

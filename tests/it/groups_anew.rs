@@ -1,4 +1,4 @@
-//! A group that is deleted and made again under its name is another group: nothing that named the first means the second.
+//! A group that a provider deletes and makes again under its name is another group: nothing that named the first means the second. One that is deleted by its name, and put again, is the same.
 
 use ringfence_indexes::Timestamp;
 use serde_json::{Value, json};
@@ -39,10 +39,6 @@ fn found(caller: &Caller) -> Vec<String> {
 const ALL: [&str; 5] = ["default", "folder", "named", "parent", "readers"];
 const NOTHING: [&str; 0] = [];
 
-fn deletes_by_name(tenant: &Tenant) {
-    tenant.admin.delete("/v1/groups/eng").expect(204);
-}
-
 fn deletes_by_scim(tenant: &Tenant) {
     let form = json!({"filter": "displayName eq \"eng\""});
     let found = tenant.admin.post("/scim/v2/Groups/.search", &form).expect(200).json();
@@ -72,7 +68,7 @@ fn renames_away(tenant: &Tenant) {
 
 #[test]
 fn nothing_that_named_the_first_means_the_second() {
-    for gives_up in [deletes_by_name, deletes_by_scim, renames_away] {
+    for gives_up in [deletes_by_scim, renames_away] {
         let (mut server, tenant) = world();
         let (ann, key) = (tenant.user("ann", &[]), tenant.user("kim", &["group:eng"]));
         let asserted = tenant.service("app", &["search", "assert"]).with("ringfence-as", "user:zoe; group:eng");
@@ -119,6 +115,19 @@ fn nothing_that_named_the_first_means_the_second() {
 }
 
 #[test]
+fn a_group_that_is_deleted_by_its_name_and_put_again_is_the_same() {
+    let (_server, tenant) = world();
+    let (ann, key) = (tenant.user("ann", &[]), tenant.user("kim", &["group:eng"]));
+    for _ in 0..2 {
+        assert_eq!((found(&ann), found(&key)), (ALL.map(str::to_owned).to_vec(), ALL.map(str::to_owned).to_vec()));
+        tenant.admin.delete("/v1/groups/eng").expect(204);
+        // Who is said to be in the group by a key is in it whether or not the directory has one of its name.
+        assert_eq!((found(&ann), found(&key)), (vec!["denied".to_owned()], ALL.map(str::to_owned).to_vec()));
+        tenant.group("eng", &["user:ann"]);
+    }
+}
+
+#[test]
 fn a_token_from_before_means_the_group_of_then() {
     let (server, tenant) = world();
     let agent = tenant.service("agent", &["search", "act"]);
@@ -128,7 +137,7 @@ fn a_token_from_before_means_the_group_of_then() {
     assert_eq!(found(&server.caller(&old)), ALL);
     assert_eq!((found(&task).len(), found(&shown(&old)).len()), (5, 5));
     server.clock.set(Timestamp(NOW.0 + 10 * SECOND));
-    tenant.admin.delete("/v1/groups/eng").expect(204);
+    deletes_by_scim(&tenant);
     tenant.group("eng", &["user:ann"]);
     tenant.text("wiki", "new", &format!("for the second group: {WORD}"), &["group:eng"]);
     for caller in [&server.caller(&old), &task, &shown(&old)] {
@@ -151,7 +160,7 @@ fn a_policy_forbids_the_name_and_permits_the_first_alone() {
     let permit = json!({"text": "permit (principal in Group::\"eng\", action, resource in Collection::\"wiki\");"});
     admin.put("/v1/policies/wiki", &permit).expect(200);
     assert_eq!(found(&ann), ["closed", "default", "folder", "named", "parent"]);
-    admin.delete("/v1/groups/eng").expect(204);
+    deletes_by_scim(&tenant);
     tenant.group("eng", &["user:ann"]);
     assert_eq!(found(&ann), NOTHING, "what was permitted to the first is not permitted to the second");
     tenant.text("lab", "open", &format!("open to the second: {WORD}"), &["everyone"]);

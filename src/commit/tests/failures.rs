@@ -24,7 +24,10 @@ async fn what_cannot_be_written_is_refused_and_leaves_nothing() {
             Write::AddMember { tenant: acme.clone(), group: group.clone(), member: principal("user:a") },
             CommitError::NoGroup,
         ),
-        (Write::DeleteGroup { tenant: acme.clone(), group, expected: None }, CommitError::NoGroup),
+        (
+            Write::DeleteGroup { tenant: acme.clone(), group, gives_up_name: false, expected: None },
+            CommitError::NoGroup,
+        ),
         (Write::DeleteKey { tenant: Some(acme.clone()), id: "none".to_owned() }, CommitError::NoKey),
         (Write::CreateKey(Box::new(key("k", Some("globex")))), CommitError::NoTenant),
     ];
