@@ -145,11 +145,12 @@ impl DocumentReader {
         for _ in 0..ATTEMPTS_MAX {
             let scope = self.scope(caller)?;
             let view = scope.fetch(collection, document)?.ok_or(ReadError::NotFound)?;
-            let released = self.release(caller, &view, true)?;
+            let policies = self.policies(caller);
+            let released = self.release(caller, &view, &policies, true)?;
             failpoint::reached(Place::Released, caller.tenant());
             let is_settled = failpoint::has(Fault::NoRecheck, caller.tenant()) || {
                 let now = self.scope(caller)?.fetch(collection, document)?.ok_or(ReadError::NotFound)?;
-                view.is_same(&now)
+                view.is_same(&now) && policies.still_hold(&self.policies(caller), [collection])
             };
             if !is_settled {
                 continue;
@@ -173,11 +174,13 @@ impl DocumentReader {
     ) -> Result<Answer<DocumentPage>, ReadError> {
         for _ in 0..ATTEMPTS_MAX {
             let (found, uses) = self.readable(caller, collection, after, limit + 1)?;
-            let documents = found.iter().take(limit).map(|view| self.release(caller, view, false));
+            let policies = self.policies(caller);
+            let documents = found.iter().take(limit).map(|view| self.release(caller, view, &policies, false));
             let documents = documents.collect::<Result<Vec<_>, _>>()?;
             failpoint::reached(Place::Released, caller.tenant());
             let is_settled = failpoint::has(Fault::NoRecheck, caller.tenant())
-                || are_same(&found, &self.readable(caller, collection, after, limit + 1)?.0);
+                || (are_same(&found, &self.readable(caller, collection, after, limit + 1)?.0)
+                    && policies.still_hold(&self.policies(caller), [collection]));
             if !is_settled {
                 continue;
             }
@@ -209,6 +212,10 @@ impl DocumentReader {
         Ok((found, uses))
     }
 
+    fn policies(&self, caller: &Caller) -> Policies {
+        Policies::for_caller(&self.catalog, caller)
+    }
+
     fn scope(&self, caller: &Caller) -> Result<Scope, ReadError> {
         let scope = self.engine.scope(caller.subject(), caller.ceiling(), self.clock.now());
         scope.map_err(|error| match error {
@@ -222,9 +229,10 @@ impl DocumentReader {
         &self,
         caller: &Caller,
         view: &DocumentView,
+        policies: &Policies,
         with_passages: bool,
     ) -> Result<ReleasedDocument, ReadError> {
-        let policy = Policies::for_caller(&self.catalog, caller).of(view.collection());
+        let policy = policies.of(view.collection());
         let info = view.info();
         let passages = if with_passages { view.read_chunks()? } else { Vec::new() };
         let chunks: Vec<_> = passages

@@ -1,6 +1,6 @@
 //! How what is found may leave: the release policy of each collection, and which collections are trusted enough.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use ringfence_indexes::{CollectionId, Selection};
 
@@ -35,6 +35,12 @@ impl Policies {
         self.collections.get(collection).map_or_else(ReleasePolicy::strictest, |settings| {
             ReleasePolicy::new(&settings.redact, self.may_read_personal, settings.trust.name())
         })
+    }
+
+    /// Whether the policies of these collections are still what they were when something was released by them.
+    pub fn still_hold<'a>(&self, now: &Self, collections: impl IntoIterator<Item = &'a CollectionId>) -> bool {
+        Arc::ptr_eq(&self.collections, &now.collections)
+            || collections.into_iter().all(|collection| self.of(collection) == now.of(collection))
     }
 
     /// The part of a selection that is trusted at least so much. Narrowed before anything is ranked, so that what falls out leaves no trace in the scores.

@@ -119,7 +119,7 @@ impl Searcher {
         (mut event, keys): (AuditEvent, &TenantKeys),
     ) -> Result<Answer<SearchAnswer>, SearchError> {
         for _ in 0..ATTEMPTS_MAX {
-            let policies = Policies::for_caller(&self.catalog, caller);
+            let policies = self.policies(caller);
             let reader = reader(caller, query, &policies);
             let scope = reader.scope(&self.engine, self.clock.now())?;
             self.check_vector_length(&scope, caller.tenant(), query)?;
@@ -127,7 +127,8 @@ impl Searcher {
             let hits = found.release(&policies, query.max_tokens);
             failpoint::reached(Place::Released, caller.tenant());
             let is_settled = failpoint::has(Fault::NoRecheck, caller.tenant())
-                || found.still_permitted(&self.engine, &reader, self.clock.now())?;
+                || (found.still_permitted(&self.engine, &reader, self.clock.now())?
+                    && policies.still_hold(&self.policies(caller), hits.iter().map(|hit| &hit.collection)));
             if !is_settled {
                 continue;
             }
@@ -144,12 +145,16 @@ impl Searcher {
         Err(SearchError::Unsettled)
     }
 
+    fn policies(&self, caller: &Caller) -> Policies {
+        Policies::for_caller(&self.catalog, caller)
+    }
+
     /// The query's place, if a remote embedder has to be asked for it: where a collection that the caller may read is searched by its vectors.
     async fn place(&self, caller: &Caller, query: &Query) -> Result<PlacedQuery, SearchError> {
         if query.mode == Mode::Keyword || !self.embedder.is_remote() {
             return Ok(PlacedQuery::Here);
         }
-        let policies = Policies::for_caller(&self.catalog, caller);
+        let policies = self.policies(caller);
         let scope = reader(caller, query, &policies).scope(&self.engine, self.clock.now())?;
         let settings = self.catalog.collections(caller.tenant());
         let mut readable = settings.values().filter(|settings| scope.may_read_collection(&settings.id));

@@ -51,6 +51,8 @@ mod key_files;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod masking_in_flight;
+#[cfg(test)]
 mod noninterference;
 #[cfg(test)]
 #[expect(dead_code, reason = "its generators serve the tests of the engine")]
