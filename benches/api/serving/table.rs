@@ -51,7 +51,7 @@ fn answers(report: &mut String, mode: &str, systems: &[System]) {
     report.push_str(&format!(
         "\n### {mode}\n\n| |{recall}{short} leaks | p50 ms | p99 ms | CPU ms | a second, 2 clients | CPU ms, 2 clients | Ringfence is faster by | and cheaper in CPU by |\n"
     ));
-    let columns = 8 + usize::from(is_exact) + usize::from(mode != "keyword");
+    let columns = 9 + usize::from(is_exact) + usize::from(mode != "keyword");
     report.push_str(&format!("|{}\n", " --- |".repeat(columns)));
     for (title, run) in &rows {
         let cells = |cell: &dyn Fn(&Answers) -> String| {
