@@ -91,6 +91,7 @@ fn judge(expected: Expected, difference: Difference) -> (&'static str, bool) {
     match expected {
         // What is planted has a known size, within what the spinning itself costs.
         Expected::Planted if is_one && (3.0..8.0).contains(&difference.micros) => ("found", true),
+        Expected::Planted if is_one => ("**found, but not of its size**", false),
         Expected::Planted => ("**not found: the other lines say nothing**", false),
         Expected::Nothing if !is_one => ("none", true),
         Expected::Nothing if difference.micros.abs() < MATTERS_MICROS => ("below what matters", true),
