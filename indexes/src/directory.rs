@@ -245,6 +245,14 @@ mod tests {
     }
 
     #[test]
+    fn knows_the_members_of_groups() {
+        let mut directory = Directory::default();
+        directory.put(&Principal::new("group:a").unwrap(), set(&["user:x"]));
+        let knows = |name: &str| directory.knows(&Principal::new(name).unwrap());
+        assert_eq!((knows("user:x"), knows("user:y")), (true, false));
+    }
+
+    #[test]
     fn forgets_members_that_were_replaced() {
         check(&[("group:a", &["user:x"]), ("group:a", &["user:y"])], &["user:x"], &["user:x"]);
         check(&[("group:a", &["user:x"]), ("group:a", &[])], &["user:x"], &["user:x"]);
